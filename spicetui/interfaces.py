@@ -1,0 +1,154 @@
+"""What users of the library implement, as protocols: where bytes come from and where events go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from .geometry import Rect
+from .wire.enums import ChannelType
+
+if TYPE_CHECKING:
+    from .canvas.cursor import Cursor
+    from .canvas.surface import Surface
+    from .channels.inputs import Inputs
+    from .channels.main import Main
+
+
+class ChannelKey(NamedTuple):
+    """One channel of a session: its type and its number (0, 1 … for several displays)."""
+
+    type: ChannelType
+    id: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.type.name.lower()}:{self.id}"
+
+
+class ByteStream(Protocol):
+    """A connected, reliable, ordered stream of bytes."""
+
+    async def read(self, max_bytes: int) -> bytes:
+        """At least one byte and at most *max_bytes*; empty when the peer has closed. Raises OSError."""
+        ...
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Queues *data*; the stream keeps no reference to a mutable buffer after the call."""
+        ...
+
+    async def drain(self) -> None:
+        """Waits until the queue is short enough to write more. Raises OSError."""
+        ...
+
+    async def aclose(self) -> None:
+        """Sends what is queued, as far as the peer takes it at once, and closes."""
+        ...
+
+
+class Connector(Protocol):
+    """Gives one byte stream per channel. Raises ConnectError or TlsError."""
+
+    async def spice_connect(self, channel: ChannelKey, compress: bool) -> ByteStream:
+        """*compress*: whether compressing the transport would pay (False for streams that are compressed already)."""
+        ...
+
+
+@runtime_checkable
+class SecurableConnector(Connector, Protocol):
+    """A connector that can go over to TLS when the server answers NEED_SECURED."""
+
+    def secure(self, channel: ChannelKey) -> bool:
+        """Uses TLS for *channel* from now on; False when no TLS port is known or TLS is in use already."""
+        ...
+
+
+class Driver(Protocol):
+    """Gets what happens in the session; every call is on the event loop and must be short."""
+
+    def display_init(self, surface: Surface) -> None:
+        """A display's first frame, or its new size. *surface* stays the same object until the next call."""
+        ...
+
+    def display_refresh(self, surface: Surface, damage: Sequence[Rect]) -> None:
+        """The pixels inside *damage* have changed; only complete updates are reported."""
+        ...
+
+    def set_events_target(self, inputs: Inputs) -> None:
+        """The inputs channel is ready for keys and pointer."""
+        ...
+
+    def set_main_target(self, main: Main) -> None:
+        """The main channel is ready."""
+        ...
+
+    def set_cursor(self, cursor: Cursor | None, x: int, y: int) -> None:
+        """The pointer's picture (None: hidden) and place, in pixels of the display; the hot spot is at (x, y)."""
+        ...
+
+    def display_closed(self, surface: Surface) -> None:
+        """The display shows nothing any more (its surface is destroyed)."""
+        ...
+
+    def mouse_mode_changed(self, client_mode: bool) -> None:
+        """Whether the pointer is placed (client mode) or moved by differences (server mode)."""
+        ...
+
+    def agent_changed(self, connected: bool) -> None:
+        """The guest agent came or went."""
+        ...
+
+    def leds_changed(self, scroll_lock: bool, num_lock: bool, caps_lock: bool) -> None:
+        """The guest's lock keys."""
+        ...
+
+    def name_changed(self, name: str) -> None:
+        """The server told the machine's name."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """One line for the user: the server's notification, or something that could not be shown."""
+        ...
+
+    def closed(self, error: Exception | None) -> None:
+        """The session is over; *error* is None when this side closed it."""
+        ...
+
+
+class BaseDriver:
+    """Every event as a no-op, to be inherited from."""
+
+    def display_init(self, surface: Surface) -> None:
+        pass
+
+    def display_refresh(self, surface: Surface, damage: Sequence[Rect]) -> None:
+        pass
+
+    def display_closed(self, surface: Surface) -> None:
+        pass
+
+    def set_events_target(self, inputs: Inputs) -> None:
+        pass
+
+    def set_main_target(self, main: Main) -> None:
+        pass
+
+    def set_cursor(self, cursor: Cursor | None, x: int, y: int) -> None:
+        pass
+
+    def mouse_mode_changed(self, client_mode: bool) -> None:
+        pass
+
+    def agent_changed(self, connected: bool) -> None:
+        pass
+
+    def leds_changed(self, scroll_lock: bool, num_lock: bool, caps_lock: bool) -> None:
+        pass
+
+    def name_changed(self, name: str) -> None:
+        pass
+
+    def notice(self, text: str) -> None:
+        pass
+
+    def closed(self, error: Exception | None) -> None:
+        pass
