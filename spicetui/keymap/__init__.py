@@ -1,0 +1,1 @@
+"""Keys as SPICE numbers them, and text turned into key strokes."""
