@@ -341,10 +341,8 @@ def parse_key(name: str) -> Key:
 def parse_combo(combo: str) -> tuple[Key, ...]:
     """The keys of ``ctrl+alt+delete`` in the order in which they go down. Raises KeyNameError."""
     parts = combo.split("+")
-    if combo.endswith("+") and len(combo) > 1:  # "ctrl++" and "kp_plus+": the last plus is a key
-        parts = [*parts[:-2], "plus"] if combo.endswith("++") else parts
-    if combo == "+":
-        parts = ["plus"]
+    if parts[-2:] == ["", ""]:  # "ctrl++": the last plus sign is the key
+        parts[-2:] = ["plus"]
     if any(not part.strip() for part in parts):
         raise KeyNameError(f"{combo!r} lacks a key beside a plus sign; write it like ctrl+alt+delete")
     keys = tuple(parse_key(part) for part in parts)
