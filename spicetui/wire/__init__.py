@@ -1,0 +1,1 @@
+"""What the bytes mean: enums, the link, and the messages of each channel."""

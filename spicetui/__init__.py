@@ -1,0 +1,109 @@
+"""A SPICE client for the terminal, and under it a SPICE library for asyncio.
+
+The layers, each using only those below it::
+
+    cli                 the commands
+    tui      demo       the Textual app; the embedded demo desktop
+    client              the façade: connect, Client
+    session             channels, what they share, life and death
+    channels connectors asyncio around the machines; byte streams
+    interfaces          what users implement: Connector, ByteStream, Driver
+    protocol codecs canvas term   machines, decoders, drawing, terminal graphics; no I/O
+    wire     keymap     what the bytes mean; keys
+    errors   geometry
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import codecs as codecs
+    from .canvas.cursor import Cursor as Cursor
+    from .canvas.surface import Surface as Surface
+    from .client import Client as Client
+    from .client import connect as connect
+    from .connectors.tcp import TcpConnector as TcpConnector
+    from .connectors.tls import TlsConnector as TlsConnector
+    from .connectors.unix import UnixConnector as UnixConnector
+    from .connectors.websocket import WebSocketConnector as WebSocketConnector
+    from .errors import AgentError as AgentError
+    from .errors import AuthError as AuthError
+    from .errors import ChannelClosed as ChannelClosed
+    from .errors import CodecError as CodecError
+    from .errors import ConnectError as ConnectError
+    from .errors import FeatureMissing as FeatureMissing
+    from .errors import LinkError as LinkError
+    from .errors import ProtocolError as ProtocolError
+    from .errors import SpiceError as SpiceError
+    from .errors import TlsError as TlsError
+    from .geometry import Point as Point
+    from .geometry import Rect as Rect
+    from .geometry import Size as Size
+    from .interfaces import BaseDriver as BaseDriver
+    from .interfaces import ByteStream as ByteStream
+    from .interfaces import ChannelKey as ChannelKey
+    from .interfaces import Connector as Connector
+    from .interfaces import Driver as Driver
+    from .keymap.keys import Button as Button
+    from .keymap.keys import Key as Key
+    from .session import Options as Options
+    from .wire.enums import ChannelType as ChannelType
+
+#: Where each public name lives; loaded when first used, so that ``import spicetui`` costs little.
+_NAMES = {
+    "connect": "client",
+    "Client": "client",
+    "Options": "session",
+    "TcpConnector": "connectors.tcp",
+    "TlsConnector": "connectors.tls",
+    "UnixConnector": "connectors.unix",
+    "WebSocketConnector": "connectors.websocket",
+    "BaseDriver": "interfaces",
+    "ByteStream": "interfaces",
+    "ChannelKey": "interfaces",
+    "Connector": "interfaces",
+    "Driver": "interfaces",
+    "ChannelType": "wire.enums",
+    "Key": "keymap.keys",
+    "Button": "keymap.keys",
+    "Surface": "canvas.surface",
+    "Cursor": "canvas.cursor",
+    "Point": "geometry",
+    "Rect": "geometry",
+    "Size": "geometry",
+    **dict.fromkeys(
+        (
+            "AgentError",
+            "AuthError",
+            "ChannelClosed",
+            "CodecError",
+            "ConnectError",
+            "FeatureMissing",
+            "LinkError",
+            "ProtocolError",
+            "SpiceError",
+            "TlsError",
+        ),
+        "errors",
+    ),
+}
+
+__all__ = ["__version__", "codecs", *_NAMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "codecs":
+        return importlib.import_module(".codecs", __name__)
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

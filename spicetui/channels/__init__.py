@@ -1,0 +1,1 @@
+"""The channels of a session: asyncio around the machines of :mod:`spicetui.protocol`."""

@@ -1,0 +1,203 @@
+"""A display channel: draw messages into surfaces, complete updates to the driver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from ..canvas.canvas import Canvas, Unsupported
+from ..canvas.damage import Damage
+from ..canvas.surface import Surface
+from ..codecs.caches import GLZ_WINDOW_PIXELS, PIXMAP_CACHE_PIXELS, PaletteCache
+from ..codecs.image import ImageDecoder, MissingReference, Pixmap
+from ..errors import CodecError
+from ..wire import display as wire
+from ..wire.enums import ChannelType, DisplayCap, ImageCompression
+from .base import Channel
+
+#: Images of more pixels than this are decoded in a worker thread: a thread hop costs about 0.1 ms.
+INLINE_PIXELS = 48_000
+
+#: Seconds to wait for an image that another channel of the session must still bring.
+REFERENCE_TIMEOUT = 5.0
+
+PRIMARY = 0
+CACHE_ID = 1  # of the pixmap cache and the GLZ dictionary, shared by the session's display channels
+
+
+class DisplayChannel(Channel):
+    TYPE = ChannelType.DISPLAY
+    MESSAGES = wire.MESSAGES
+    CAPS = frozenset(
+        (
+            DisplayCap.SIZED_STREAM,
+            DisplayCap.MONITORS_CONFIG,
+            DisplayCap.LZ4_COMPRESSION,
+            DisplayCap.PREF_COMPRESSION,
+        )
+    )
+    IGNORED = {
+        wire.QualityIndicator: "a hint of old servers without a meaning here",
+        wire.StreamActivateReport: "stream reports are not announced",
+    }
+
+    def __init__(self, session: Any, id: int = 0) -> None:
+        super().__init__(session, id)
+        self.canvas = Canvas(id)
+        self.palettes = PaletteCache()
+        self.decoder = ImageDecoder(session.pixmaps, self.palettes, session.glz)
+        self.monitors: list[wire.Head] = []
+        self.monitors_allowed = 0
+        self.marked = False
+        self.shown: Surface | None = None  # what the driver was last given
+        self.frame = asyncio.Event()  # something is shown
+        self.changes = 0  # updates given to the driver, so that one can see whether the screen rests
+        self._damage = Damage()
+
+    @property
+    def surface(self) -> Surface | None:
+        """The primary surface, None while there is none."""
+        return self.canvas.primary
+
+    def on_linked(self) -> None:
+        self.send(wire.DisplayInit(CACHE_ID, PIXMAP_CACHE_PIXELS, CACHE_ID, GLZ_WINDOW_PIXELS))
+        if (name := self.session.options.compression) and DisplayCap.PREF_COMPRESSION in self.channel_caps:
+            self.send(wire.PreferredCompression(ImageCompression[name.upper()]))
+
+    # --- to the driver
+
+    def turn_over(self) -> None:
+        surface = self.canvas.primary
+        if surface is None or not (self.marked and self._damage):
+            return
+        damage = self._damage.take()
+        if surface is not self.shown:
+            self.shown = surface
+            self.session.driver.display_init(surface)
+        else:
+            self.session.driver.display_refresh(surface, damage)
+        self.changes += 1
+        self.frame.set()
+
+    def _primary_gone(self) -> None:
+        self._damage.take()
+        self.frame.clear()
+        if self.shown is not None:
+            gone, self.shown = self.shown, None
+            self.session.driver.display_closed(gone)
+
+    # --- surfaces
+
+    def on_surface_create(self, message: wire.SurfaceCreate) -> None:
+        self.canvas.surface_create(message)
+        if self.canvas.primary is not None and message.surface_id == self.canvas.primary.id:
+            self._damage.take()
+
+    def on_surface_destroy(self, message: wire.SurfaceDestroy) -> None:
+        primary = self.canvas.primary
+        self.canvas.surface_destroy(message)
+        if primary is not None and self.canvas.primary is None:
+            self._primary_gone()
+
+    def on_mode(self, message: wire.Mode) -> None:
+        self.canvas.mode(message)
+
+    def on_mark(self, message: wire.Mark) -> None:
+        self.marked = True
+        surface = self.canvas.primary
+        if surface is not None:
+            self._damage.add_all(surface)
+
+    def on_reset(self, message: wire.Reset) -> None:
+        self.canvas.reset()
+        self.palettes.clear()
+        self.marked = False
+        self._primary_gone()
+
+    def on_monitors_config(self, message: wire.MonitorsConfig) -> None:
+        self.monitors = list(message.heads)
+        self.monitors_allowed = message.max_allowed
+
+    # --- caches
+
+    def on_inval_list(self, message: wire.InvalList) -> None:
+        self.session.pixmaps.invalidate(message.resources)
+
+    def on_inval_all_pixmaps(self, message: wire.InvalAllPixmaps) -> Coroutine[Any, Any, None]:
+        return self._inval_all_pixmaps(message)
+
+    async def _inval_all_pixmaps(self, message: wire.InvalAllPixmaps) -> None:
+        await self.session.progress.wait(message.wait_list)
+        self.session.pixmaps.clear()
+
+    def on_inval_palette(self, message: wire.InvalPalette) -> None:
+        self.palettes.invalidate(message.id)
+
+    def on_inval_all_palettes(self, message: wire.InvalAllPalettes) -> None:
+        self.palettes.clear()
+
+    # --- drawing
+
+    def _draw(self, message: Any) -> Coroutine[Any, Any, None] | None:
+        images = self.canvas.images(message)
+        if not images:
+            self._apply(message, {})
+            return None
+        if self.canvas.cost(message) <= INLINE_PIXELS:
+            try:
+                self._apply(message, {id(image): self.decoder.decode(image) for image in images})
+                return None
+            except MissingReference:
+                pass
+        return self._draw_slowly(message, images)
+
+    async def _draw_slowly(self, message: Any, images: list[Any]) -> None:
+        pixmaps: dict[int, Pixmap] = {}
+        for image in images:
+            pixmaps[id(image)] = await self._decode(image)
+        self._apply(message, pixmaps)
+
+    async def _decode(self, image: Any) -> Pixmap:
+        """Decodes in a worker thread; waits when another channel must bring something first."""
+        try:
+            async with asyncio.timeout(REFERENCE_TIMEOUT):
+                while True:
+                    arrived = self.session.images_arrived
+                    try:
+                        pixmap = await asyncio.to_thread(self.decoder.decode, image)
+                    except MissingReference as missing:
+                        if self.session.display_count < 2:
+                            raise CodecError(str(missing)) from missing
+                        await arrived.wait()
+                    else:
+                        self.session.image_arrived()
+                        return pixmap
+        except TimeoutError:
+            raise CodecError(f"image {image.descriptor.id:#x} refers to one that never came") from None
+
+    def _apply(self, message: Any, pixmaps: dict[int, Pixmap]) -> None:
+        try:
+            surface_id, damage = self.canvas.draw(message, pixmaps)
+        except Unsupported as unsupported:
+            self.session.gap(unsupported.key)
+            return
+        primary = self.canvas.primary
+        if primary is not None and surface_id == primary.id:
+            for rect in damage:
+                self._damage.add(rect)
+
+    on_copy_bits = _draw
+    on_draw_fill = _draw
+    on_draw_opaque = _draw
+    on_draw_copy = _draw
+    on_draw_blend = _draw
+    on_draw_blackness = _draw
+    on_draw_whiteness = _draw
+    on_draw_invers = _draw
+    on_draw_rop3 = _draw
+    on_draw_stroke = _draw
+    on_draw_text = _draw
+    on_draw_transparent = _draw
+    on_draw_alpha_blend = _draw
+    on_draw_composite = _draw

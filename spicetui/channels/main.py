@@ -1,0 +1,117 @@
+"""The main channel: the session's identity, the list of channels, mouse mode, agent presence, the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+
+from ..errors import FeatureMissing
+from ..interfaces import ChannelKey
+from ..wire import main as wire
+from ..wire.enums import ChannelType, MainCap, MouseMode
+from .base import Channel
+
+
+class Main(Channel):
+    TYPE = ChannelType.MAIN
+    MESSAGES = wire.MESSAGES
+    CAPS = frozenset((MainCap.NAME_AND_UUID, MainCap.AGENT_CONNECTED_TOKENS))
+    IGNORED = {
+        wire.AgentData: "the agent is not started by this client yet, so the server sends none",
+        wire.AgentToken: "no agent data is sent yet",
+        wire.MigrateCancel: "no migration is ever under way",
+        wire.MigrateDstSeamlessAck: "seamless migration is not announced",
+        wire.MigrateDstSeamlessNack: "seamless migration is not announced",
+    }
+
+    def __init__(self, session: object, id: int = 0) -> None:
+        super().__init__(session, id)  # type: ignore[arg-type]
+        self.init: asyncio.Future[wire.Init] = asyncio.get_running_loop().create_future()
+        self.channel_list: asyncio.Future[list[ChannelKey]] = asyncio.get_running_loop().create_future()
+        self.name = ""
+        self.uuid: uuid.UUID | None = None
+        self.supported_mouse_modes = MouseMode(0)
+        self.mouse_mode = MouseMode.SERVER
+        self.agent_connected = False
+
+    def set_mouse_mode(self, mode: MouseMode) -> None:
+        """Asks the server for a mouse mode. Raises FeatureMissing when it does not offer it now."""
+        if not mode & self.supported_mouse_modes:
+            raise FeatureMissing(f"the server does not offer {mode.name} mouse mode now")
+        self.send(wire.MouseModeRequest(mode))
+
+    # --- messages
+
+    def on_init(self, message: wire.Init) -> None:
+        if self.init.done():
+            return
+        self.session.clock.set(message.multi_media_time)
+        self.init.set_result(message)
+        self._mouse_modes(message.supported_mouse_modes, message.current_mouse_mode)
+        self._agent(bool(message.agent_connected))
+
+    def on_channels_list(self, message: wire.ChannelsList) -> None:
+        known = []
+        for channel in message.channels:
+            try:
+                known.append(ChannelKey(ChannelType(channel.type), channel.id))
+            except ValueError:
+                self.log.info("channel type %d is not known", channel.type)
+        if not self.channel_list.done():
+            self.channel_list.set_result(known)
+
+    def on_mouse_mode(self, message: wire.MouseMode) -> None:
+        self._mouse_modes(message.supported_modes, message.current_mode)
+
+    def _mouse_modes(self, supported: int, current: int) -> None:
+        self.supported_mouse_modes = MouseMode(supported & 3)
+        self.mouse_mode = MouseMode.CLIENT if current & MouseMode.CLIENT else MouseMode.SERVER
+        self.session.driver.mouse_mode_changed(self.mouse_mode is MouseMode.CLIENT)
+        wanted = self.session.wanted_mouse_mode
+        if wanted & self.supported_mouse_modes and wanted is not self.mouse_mode:
+            self.send(wire.MouseModeRequest(wanted))
+
+    def on_multi_media_time(self, message: wire.MultiMediaTime) -> None:
+        self.session.clock.set(message.time)
+
+    def on_agent_connected(self, message: wire.AgentConnected) -> None:
+        self._agent(True)
+
+    def on_agent_connected_tokens(self, message: wire.AgentConnectedTokens) -> None:
+        self._agent(True)
+
+    def on_agent_disconnected(self, message: wire.AgentDisconnected) -> None:
+        self._agent(False)
+
+    def _agent(self, connected: bool) -> None:
+        if connected != self.agent_connected:
+            self.agent_connected = connected
+            self.session.driver.agent_changed(connected)
+
+    def on_name(self, message: wire.Name) -> None:
+        self.name = wire.text(message.name)
+        self.session.driver.name_changed(self.name)
+
+    def on_uuid(self, message: wire.Uuid) -> None:
+        self.uuid = uuid.UUID(bytes=message.uuid)
+
+    def on_migrate_begin(self, message: wire.MigrateBegin) -> None:
+        # Not announced, so not expected; the server waits for an answer before it goes on.
+        self.send(wire.MigrateConnectError())
+
+    def on_migrate_begin_seamless(self, message: wire.MigrateBeginSeamless) -> None:
+        self.send(wire.MigrateConnectError())
+
+    def on_migrate_switch_host(self, message: wire.MigrateSwitchHost) -> None:
+        target = message.dst_info
+        host = target.host.decode("utf-8", "replace")
+        self.session.notice(f"the machine has moved to {host}:{target.port or target.sport}; connect there")
+
+    def on_migrate_end(self, message: wire.MigrateEnd) -> None:
+        self.session.notice("the machine has moved to another host; connect again")
+
+
+def openable(keys: Sequence[ChannelKey], types: Sequence[ChannelType]) -> list[ChannelKey]:
+    """The channels of *types* in the server's list, each once."""
+    return [key for key in dict.fromkeys(keys) if key.type in types]

@@ -1,0 +1,200 @@
+"""The façade: connect, and the objects that a program works with."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from .channels.base import Channel
+from .channels.cursor import CursorChannel
+from .channels.display import DisplayChannel
+from .channels.inputs import Inputs
+from .channels.main import Main
+from .diagnostics import ROOT
+from .errors import ConnectError, FeatureMissing, SpiceError
+from .interfaces import BaseDriver, ChannelKey, Connector, Driver
+from .session import Options, Session, as_spice_error
+from .wire.enums import ChannelType, MouseMode
+
+if TYPE_CHECKING:
+    from .canvas.surface import Surface
+
+
+async def connect(
+    connector: Connector,
+    driver: Driver | None = None,
+    *,
+    password: str | None = None,
+    options: Options | None = None,
+    timeout: float = 10.0,
+) -> Client:
+    """Opens a session; every channel is linked on return, the first frame comes later.
+
+    *timeout* in seconds is for all of it. Raises ConnectError, LinkError, TlsError, AuthError or FeatureMissing.
+    """
+    session = Session(connector, driver or BaseDriver(), password, options or Options())
+    try:
+        async with asyncio.timeout(timeout):
+            await session.start()
+    except TimeoutError:
+        await session.aclose()
+        raise ConnectError(f"no answer within {timeout:g} seconds") from None
+    except BaseExceptionGroup as group:
+        await session.aclose()
+        raise as_spice_error(group) from None
+    except BaseException:
+        await session.aclose()
+        raise
+    return Client(session)
+
+
+class Client:
+    """An open session. Use it as an async context manager, or call :meth:`aclose`."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.driver = session.driver
+
+    # --- parts
+
+    @property
+    def main(self) -> Main:
+        return self.session.main
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """Keyboard and pointer; None when the server offers none."""
+        channel = self.channels.get(ChannelKey(ChannelType.INPUTS))
+        return channel if isinstance(channel, Inputs) else None
+
+    @property
+    def channels(self) -> Mapping[ChannelKey, Channel]:
+        return self.session.channels
+
+    @property
+    def displays(self) -> Mapping[int, DisplayChannel]:
+        """By display channel number."""
+        return {c.key.id: c for c in self.channels.values() if isinstance(c, DisplayChannel)}
+
+    @property
+    def cursors(self) -> Mapping[int, CursorChannel]:
+        """By the number of the display that the pointer belongs to."""
+        return {c.key.id: c for c in self.channels.values() if isinstance(c, CursorChannel)}
+
+    # --- facts
+
+    @property
+    def name(self) -> str:
+        """The machine's name, empty when the server tells none."""
+        return self.main.name
+
+    @property
+    def uuid(self) -> uuid.UUID | None:
+        return self.main.uuid
+
+    @property
+    def session_id(self) -> int:
+        return self.session.id
+
+    @property
+    def mouse_mode_client(self) -> bool:
+        """True: the pointer is placed; False: it is moved by differences."""
+        return self.main.mouse_mode is MouseMode.CLIENT
+
+    @property
+    def agent_connected(self) -> bool:
+        return self.main.agent_connected
+
+    @property
+    def unsupported(self) -> Counter[str]:
+        """What could not be shown or done so far, counted under stable keys."""
+        return self.session.gaps.counts
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the server and back as the kernel sees it; None where it does not tell."""
+        measure = getattr(self.main.stream, "round_trip", None)
+        return measure() if measure is not None else None
+
+    @property
+    def bytes_in(self) -> int:
+        return sum(channel.bytes_in for channel in self.channels.values())
+
+    @property
+    def bytes_out(self) -> int:
+        return sum(channel.bytes_out for channel in self.channels.values())
+
+    @property
+    def debug(self) -> logging.Logger:
+        """The protocol's log."""
+        return logging.getLogger(ROOT)
+
+    @debug.setter
+    def debug(self, target: logging.Logger) -> None:
+        """Sends the protocol's log to *target*'s handlers too, from its level up."""
+        root = logging.getLogger(ROOT)
+        root.setLevel(target.getEffectiveLevel())
+        root.addHandler(_Forward(target))
+
+    # --- picture
+
+    def _display(self, display: int) -> DisplayChannel:
+        channel = self.displays.get(display)
+        if channel is None:
+            have = ", ".join(map(str, sorted(self.displays))) or "none"
+            raise FeatureMissing(f"the server has no display {display} (it has: {have})")
+        return channel
+
+    async def wait_frame(self, display: int = 0) -> Surface:
+        """Waits until the display shows something. Raises what ended the session when it never does."""
+        channel = self._display(display)
+        frame = asyncio.ensure_future(channel.frame.wait())
+        over = asyncio.ensure_future(self.wait_closed())
+        try:
+            await asyncio.wait((frame, over), return_when=asyncio.FIRST_COMPLETED)
+            if over.done() and not frame.done():
+                over.result()
+                raise SpiceError("the session ended before a picture came")
+        finally:
+            frame.cancel()
+            over.cancel()
+            await asyncio.gather(frame, over, return_exceptions=True)
+        return self.screenshot(display)
+
+    def screenshot(self, display: int = 0) -> Surface:
+        """A copy of what the display shows now, without the pointer. Raises FeatureMissing."""
+        surface = self._display(display).shown
+        if surface is None:
+            raise FeatureMissing(f"display {display} shows nothing yet")
+        return surface.copy()
+
+    # --- life
+
+    async def wait_closed(self) -> None:
+        """Until the session is over. Raises the error that ended it, if one did."""
+        await self.session.wait_closed()
+
+    async def aclose(self) -> None:
+        await self.session.aclose()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class _Forward(logging.Handler):
+    def __init__(self, target: logging.Logger) -> None:
+        super().__init__()
+        self.target = target
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.target.handle(record)

@@ -1,0 +1,116 @@
+"""Cuts a channel's byte stream into messages, with mini (6 bytes) or full (18 bytes) headers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import NamedTuple
+
+from ..errors import ProtocolError
+
+MINI = Struct("<HI")  # type, size
+FULL = Struct("<QHII")  # serial, type, size, offset of the sub-message list (0: none)
+SUB = Struct("<HI")  # type, size
+LIST = 8  # the message that is nothing but sub-messages (mini headers have no sub-list field)
+
+#: A body above this is refused before it is collected.  The largest honest ones are raw images.
+MAX_BODY = 256 << 20
+
+
+class RawMessage(NamedTuple):
+    number: int
+    body: memoryview
+    #: The serial to wait for and acknowledge, None for a sub-message (it has none of its own).
+    serial: int | None
+
+
+class Framer:
+    """Feed it bytes, take messages; what one side sends it counts serials for."""
+
+    def __init__(self, mini_header: bool, max_body: int = MAX_BODY) -> None:
+        self.mini_header = mini_header
+        self.max_body = max_body
+        self._header = MINI if mini_header else FULL
+        self._chunks: list[bytes | memoryview] = []
+        self._size = 0
+        self._need = self._header.size
+        self._pending: tuple[int, int, int] | None = None  # number, serial, sub-list offset of the body awaited
+        self._serial_in = 0
+        self._serial_out = 0
+
+    # --- sending
+
+    def frame(self, number: int, body: bytes) -> bytes:
+        """One message as it goes on the wire."""
+        self._serial_out += 1
+        if self.mini_header:
+            return MINI.pack(number, len(body)) + body
+        return FULL.pack(self._serial_out, number, len(body), 0) + body
+
+    # --- receiving
+
+    def receive(self, data: bytes) -> Iterator[RawMessage]:
+        """The messages that *data* completes; nothing is collected beyond what has really arrived."""
+        self._chunks.append(data)
+        self._size += len(data)
+        while self._size >= self._need:
+            if self._pending is None:
+                self._start(self._take(self._header.size))
+                continue
+            number, serial, sub_list = self._pending
+            body = memoryview(self._take(self._need))
+            self._pending = None
+            self._need = self._header.size
+            yield from self._split(number, body, serial, sub_list)
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether everything received so far was whole messages."""
+        return self._pending is None and self._size == 0
+
+    def _take(self, size: int) -> bytes | memoryview:
+        whole = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._size -= size
+        if self._size:
+            # A view, so that many small messages in one chunk do not copy its tail over and over.
+            self._chunks = [memoryview(whole)[size:]]
+        else:
+            self._chunks = []
+        return whole if len(whole) == size else memoryview(whole)[:size]
+
+    def _start(self, header: bytes | memoryview) -> None:
+        if self.mini_header:
+            number, size = MINI.unpack(header)
+            self._serial_in += 1
+            serial, sub_list = self._serial_in, 0
+        else:
+            serial, number, size, sub_list = FULL.unpack(header)
+        if size > self.max_body:
+            raise ProtocolError(f"message {number} claims {size} bytes, more than the {self.max_body} allowed")
+        self._pending = (number, serial, sub_list)
+        self._need = size
+
+    def _split(self, number: int, body: memoryview, serial: int, sub_list: int) -> Iterator[RawMessage]:
+        """Sub-messages come before the message that carries them."""
+        if number == LIST:
+            yield from _sub_messages(body, 0)
+        elif sub_list:
+            yield from _sub_messages(body, sub_list)
+        yield RawMessage(number, body, serial)
+
+
+def _sub_messages(body: memoryview, at: int) -> Iterator[RawMessage]:
+    if at + 2 > len(body):
+        raise ProtocolError(f"sub-message list at {at} outside the body of {len(body)} bytes")
+    count = int.from_bytes(body[at : at + 2], "little")
+    if at + 2 + 4 * count > len(body):
+        raise ProtocolError(f"list of {count} sub-messages is longer than its body")
+    for i in range(count):
+        offset = int.from_bytes(body[at + 2 + 4 * i : at + 6 + 4 * i], "little")
+        if offset + SUB.size > len(body):
+            raise ProtocolError(f"sub-message at {offset} outside the body of {len(body)} bytes")
+        number, size = SUB.unpack_from(body, offset)
+        start = offset + SUB.size
+        if start + size > len(body) or number == LIST:
+            raise ProtocolError(f"sub-message {number} of {size} bytes does not fit")
+        yield RawMessage(number, body[start : start + size], None)
