@@ -30,7 +30,13 @@ def free_port() -> int:
 class Process:
     """One child process that writes its output to a file; ends with its context, by process id only."""
 
-    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
         self.command = list(command)
         self.log_path = log
         with open(log, "ab") as output:
@@ -41,6 +47,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 env=None if environment is None else dict(environment),
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
 
     def __enter__(self) -> Self:
