@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..canvas.cursor import Cursor, CursorCache
 from ..wire import cursor as wire
 from ..wire.enums import ChannelType, CursorFlags
 from .base import Channel
 
+if TYPE_CHECKING:
+    from ..session import Session
+
 
 class CursorChannel(Channel):
     TYPE = ChannelType.CURSOR
     MESSAGES = wire.MESSAGES
 
-    def __init__(self, session: Any, id: int = 0) -> None:
+    def __init__(self, session: Session, id: int = 0) -> None:
         super().__init__(session, id)
         self.cursor: Cursor | None = None
         self.x = 0

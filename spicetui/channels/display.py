@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..canvas.canvas import Canvas, Unsupported
 from ..canvas.damage import Damage
@@ -15,6 +15,10 @@ from ..errors import CodecError
 from ..wire import display as wire
 from ..wire.enums import ChannelType, DisplayCap, ImageCompression
 from .base import Channel
+from .streams import Streams, UnsupportedStream
+
+if TYPE_CHECKING:
+    from ..session import Session
 
 #: Images of more pixels than this are decoded in a worker thread: a thread hop costs about 0.1 ms.
 INLINE_PIXELS = 48_000
@@ -37,12 +41,12 @@ class DisplayChannel(Channel):
             DisplayCap.PREF_COMPRESSION,
         )
     )
-    IGNORED = {
+    IGNORED: ClassVar[dict[type, str]] = {
         wire.QualityIndicator: "a hint of old servers without a meaning here",
         wire.StreamActivateReport: "stream reports are not announced",
     }
 
-    def __init__(self, session: Any, id: int = 0) -> None:
+    def __init__(self, session: Session, id: int = 0) -> None:
         super().__init__(session, id)
         self.canvas = Canvas(id)
         self.palettes = PaletteCache()
@@ -53,6 +57,7 @@ class DisplayChannel(Channel):
         self.shown: Surface | None = None  # what the driver was last given
         self.frame = asyncio.Event()  # something is shown
         self.changes = 0  # updates given to the driver, so that one can see whether the screen rests
+        self.streams = Streams()
         self._damage = Damage()
 
     @property
@@ -112,6 +117,7 @@ class DisplayChannel(Channel):
     def on_reset(self, message: wire.Reset) -> None:
         self.canvas.reset()
         self.palettes.clear()
+        self.streams.clear()
         self.marked = False
         self._primary_gone()
 
@@ -136,6 +142,32 @@ class DisplayChannel(Channel):
 
     def on_inval_all_palettes(self, message: wire.InvalAllPalettes) -> None:
         self.palettes.clear()
+
+    # --- streams
+
+    def on_stream_create(self, message: wire.StreamCreate) -> None:
+        try:
+            self.streams.create(message)
+        except UnsupportedStream as unsupported:
+            self.session.gap(unsupported.key)
+
+    def on_stream_clip(self, message: wire.StreamClip) -> None:
+        self.streams.clip(message)
+
+    def on_stream_destroy(self, message: wire.StreamDestroy) -> None:
+        self.streams.destroy(message.id)
+
+    def on_stream_destroy_all(self, message: wire.StreamDestroyAll) -> None:
+        self.streams.clear()
+
+    def on_stream_data(self, message: wire.StreamData) -> Coroutine[Any, Any, None] | None:
+        draw = self.streams.frame(message.base.id, message.data, None, None)
+        return self._draw(draw) if draw is not None else None
+
+    def on_stream_data_sized(self, message: wire.StreamDataSized) -> Coroutine[Any, Any, None] | None:
+        size = (message.width, message.height)
+        draw = self.streams.frame(message.base.id, message.data, size, message.dest)
+        return self._draw(draw) if draw is not None else None
 
     # --- drawing
 

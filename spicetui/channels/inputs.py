@@ -6,12 +6,15 @@ sum of movements (server mode) is kept, and it always goes out before a button c
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..keymap.keys import Button, Key
 from ..wire import inputs as wire
 from ..wire.enums import ChannelType, KeyboardModifierFlags, MouseMode
 from .base import Channel
+
+if TYPE_CHECKING:
+    from ..session import Session
 
 #: The server acknowledges every fourth motion; two such bunches may be under way.
 ACK_BUNCH = 4
@@ -22,7 +25,7 @@ class Inputs(Channel):
     TYPE = ChannelType.INPUTS
     MESSAGES = wire.MESSAGES
 
-    def __init__(self, session: Any, id: int = 0) -> None:
+    def __init__(self, session: Session, id: int = 0) -> None:
         super().__init__(session, id)
         self.leds = KeyboardModifierFlags(0)
         self.ready = False

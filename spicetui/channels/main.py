@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import FeatureMissing
 from ..interfaces import ChannelKey
@@ -12,12 +13,15 @@ from ..wire import main as wire
 from ..wire.enums import ChannelType, MainCap, MouseMode
 from .base import Channel
 
+if TYPE_CHECKING:
+    from ..session import Session
+
 
 class Main(Channel):
     TYPE = ChannelType.MAIN
     MESSAGES = wire.MESSAGES
     CAPS = frozenset((MainCap.NAME_AND_UUID, MainCap.AGENT_CONNECTED_TOKENS))
-    IGNORED = {
+    IGNORED: ClassVar[dict[type, str]] = {
         wire.AgentData: "the agent is not started by this client yet, so the server sends none",
         wire.AgentToken: "no agent data is sent yet",
         wire.MigrateCancel: "no migration is ever under way",
@@ -25,8 +29,8 @@ class Main(Channel):
         wire.MigrateDstSeamlessNack: "seamless migration is not announced",
     }
 
-    def __init__(self, session: object, id: int = 0) -> None:
-        super().__init__(session, id)  # type: ignore[arg-type]
+    def __init__(self, session: Session, id: int = 0) -> None:
+        super().__init__(session, id)
         self.init: asyncio.Future[wire.Init] = asyncio.get_running_loop().create_future()
         self.channel_list: asyncio.Future[list[ChannelKey]] = asyncio.get_running_loop().create_future()
         self.name = ""
