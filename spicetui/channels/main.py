@@ -98,7 +98,7 @@ class Main(Channel):
         self.session.driver.name_changed(self.name)
 
     def on_uuid(self, message: wire.Uuid) -> None:
-        self.uuid = uuid.UUID(bytes=message.uuid)
+        self.uuid = uuid.UUID(bytes=message.uuid) if any(message.uuid) else None
 
     def on_migrate_begin(self, message: wire.MigrateBegin) -> None:
         # Not announced, so not expected; the server waits for an answer before it goes on.
