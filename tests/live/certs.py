@@ -1,4 +1,4 @@
-"""Certificates for TLS servers, made with openssl: a CA, a server signed by it, and a CA that has nothing to do with them."""
+"""Certificates for TLS servers, made with openssl: a CA, a server signed by it, and an unrelated CA."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def make(directory: Path, names: tuple[str, ...] = ("DNS:localhost", "IP:127.0.0
     for name, common in (("ca", "spicetui test CA"), ("other-ca", "another CA")):
         run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/O=spicetui tests/CN={common}",
             "-keyout", f"{name}-key.pem", "-out", f"{name}-cert.pem",
-            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+            "-addext", "basicConstraints=critical,CA:TRUE",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
     run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/" + SUBJECT.replace(",", "/"),
         "-keyout", "server-key.pem", "-out", "server.csr")  # fmt: skip
     (directory / "server.ext").write_text(

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from . import needs, picture
 from .certs import Certificates
+from .process import DEADLINE, Callback, Line, Process, ServerError, free_port
 from .reference import Address
-from .process import Callback, Line, Process, ServerError, free_port
 
 BOOT_MENU = b"Press ESC for boot menu."
 NO_BOOT = b"No bootable device."
@@ -183,12 +183,21 @@ class Qemu:
     def rest_pictures(self) -> list[picture.Picture]:
         """The pictures between which a screen at rest changes: two with a text cursor that blinks, else one."""
         found: list[picture.Picture] = []
-        until = time.monotonic() + BLINK_SECONDS
-        while time.monotonic() < until:
+        seen: list[float] = []
+        start = newest = time.monotonic()
+        while (now := time.monotonic()) < newest + BLINK_SECONDS:
             dump = self.screendump()
-            if all(picture.difference(dump, known) for known in found):
+            for at, known in enumerate(found):
+                if not picture.difference(dump, known):
+                    seen[at] = now
+                    break
+            else:
                 found.append(dump)
-        return found
+                seen.append(now)
+                newest = now
+            if now > start + DEADLINE:
+                raise self.process.broken(f"the screen does not come to rest: {len(found)} pictures")
+        return [known for known, last in zip(found, seen, strict=True) if last > now - BLINK_SECONDS]
 
     def send_keys(self, *qcodes: str) -> None:
         """A combination pressed at the machine itself, not through SPICE."""

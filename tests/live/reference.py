@@ -140,9 +140,7 @@ def spicy_screenshot(directory: Path, address: Address) -> tuple[picture.Picture
     if address.tls is not None:  # it has no option for the CA, but OpenSSL's default paths count
         environment["SSL_CERT_FILE"] = str(address.tls.ca)
     start = time.perf_counter()
-    done = subprocess.run(
-        words, capture_output=True, text=True, timeout=DEADLINE, check=False, env=environment
-    )
+    done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE, check=False, env=environment)
     took = time.perf_counter() - start
     if not path.exists():
         raise ServerError(f"spicy-screenshot wrote nothing: {done.stderr!r}")
@@ -150,10 +148,7 @@ def spicy_screenshot(directory: Path, address: Address) -> tuple[picture.Picture
 
 
 def _options(address: Address) -> list[str]:
-    if address.unix_path is not None:
-        words = [f"--uri=spice+unix://{address.unix_path}"]
-    else:
-        words = [f"--host={address.host}"]
+    words = [f"--host={address.host}" if address.unix_path is None else f"--uri=spice+unix://{address.unix_path}"]
     for name, value in (("port", address.port), ("secure-port", address.tls_port), ("password", address.password)):
         if value is not None:
             words.append(f"--{name}={value}")

@@ -127,7 +127,7 @@ def shapes(canvas: Canvas) -> None:
         X.XDrawLine(canvas.display, canvas.window, canvas.gc, 10, 150 + 12 * width, 400, 310 - 20 * width)
     canvas.SetForeground(0xBF616A)
     X.XFillArc(canvas.display, canvas.window, canvas.gc, 250, 170, 120, 90, 30 * 64, 280 * 64)
-    star = (Point * 5)(*((60, 180), (90, 280), (10, 210), (110, 210), (30, 280)))
+    star = (Point * 5)(Point(60, 180), Point(90, 280), Point(10, 210), Point(110, 210), Point(30, 280))
     X.XFillPolygon(canvas.display, canvas.window, canvas.gc, star, 5, 0, 0)
 
 
@@ -159,16 +159,14 @@ def patterns(canvas: Canvas) -> None:
     canvas.fill(0x5E81AC, 10, 120, 180, 80)
     canvas.SetFillStyle(FILL_SOLID)
     X.XCopyPlane(canvas.display, stipple, canvas.window, canvas.gc, 0, 0, 8, 8, 300, 200, 1)
-    holes = (Rectangle * 3)((200, 130, 60, 40), (230, 180, 90, 30), (330, 120, 50, 140))
+    holes = (Rectangle * 3)(Rectangle(200, 130, 60, 40), Rectangle(230, 180, 90, 30), Rectangle(330, 120, 50, 140))
     canvas.SetClipRectangles(0, 0, holes, 3, 0)
     canvas.fill(0xA3BE8C, 190, 120, 200, 160)
 
 
 def images(canvas: Canvas) -> None:
     """A smooth picture, noise, flat bars and a narrow strip sent as images, one of them twice."""
-    smooth = bytes(
-        value for y in range(160) for x in range(200) for value in (x & 255, (x + y) // 2 & 255, y & 255, 0)
-    )
+    smooth = bytes(value for y in range(160) for x in range(200) for value in (x & 255, (x + y) // 2 & 255, y & 255, 0))
     flat = b"".join(bytes([40 * (x // 32 % 7), 200, 30 * (x // 64), 0]) for _ in range(90) for x in range(200))
     canvas.put(smooth, 200, 160, 5, 5)
     canvas.put(smooth, 200, 160, 215, 5)

@@ -22,7 +22,7 @@ PAINTER_STEPS = ("shapes", "functions", "patterns", "images", "copies", "text")
 CORE_FONT = ("-fn", "fixed")
 SCALED_FONT = ("-fa", "DejaVu Sans Mono", "-fs", "11")
 COLOURS = "for c in 30 31 32 33 34 35 36 37 90 91 92 93 94 95 96 97; do printf '\\033[%sm%s The quick brown fox \\033[7m jumps over \\033[0m\\033[1;4;%sm the lazy dog\\033[0m\\n' $c $c $c; done"  # noqa: E501
-SCROLL = "seq -f 'line %g of many, of changing length %g%g' 1 400"
+SCROLL = "for i in $(seq 400); do printf 'line %d, indented %*d\\n' $i $((i % 37 + 1)) $i; done"
 
 
 class Desktop:
@@ -126,9 +126,8 @@ def _moves(desk: Desktop) -> None:
     desk.move(terminal, (490, 480), (380, 200), (-100, 50), (200, 420))
 
 
-def _painting(desk: Desktop) -> None:
-    for step in PAINTER_STEPS:
-        desk.paint(step)
+def _painting(step: str) -> Callable[[Desktop], None]:
+    return lambda desk: desk.paint(step)
 
 
 SCENES: dict[str, Callable[[Desktop], None]] = {
@@ -137,5 +136,5 @@ SCENES: dict[str, Callable[[Desktop], None]] = {
     "scrolling": _scrolling,
     "images": _images,
     "window moves": _moves,
-    "painting": _painting,
+    **{f"painted {step}": _painting(step) for step in PAINTER_STEPS},
 }
