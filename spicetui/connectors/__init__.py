@@ -1,0 +1,1 @@
+"""Where byte streams come from; ``targets`` turns what a user types into a connector."""
