@@ -1,0 +1,168 @@
+"""What a compiled kernel needs when it is not compiled, so that Cython is never needed at run time.
+
+A kernel is a module in Cython's pure mode that is named in pyproject.toml (``[tool.spicetui] kernels``).  It begins with ::
+
+    try:
+        from spicetui import _cython as cython
+    except ImportError:
+        import cython
+
+Only the Cython compiler follows the second import: it then knows the name ``cython``, while the interpreter takes
+the stand-ins below.  Next come the twins of the inline C functions in ``_cython.pxd``; the kernel's own .pxd has
+``from spicetui._cython cimport ...`` and its .py has the same import under ``if not cython.compiled``.
+
+``SPICETUI_PURE=1`` in the environment makes the interpreter pass over compiled kernels.  For that this module must be
+imported before them, which the package of each kernel does in its ``__init__``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+compiled = False
+
+# C types. The kernels' annotations use them; the interpreter has int for numbers and views for pointers.
+int = int
+uchar = ushort = uint = ulonglong = longlong = Py_ssize_t = int
+bint = bool
+p_uchar = p_ushort = p_uint = memoryview
+void = None
+
+
+def cfunc(function: T) -> T:
+    return function
+
+
+cclass = final = inline = cfunc
+
+
+def exceptval(*, check: bool) -> Callable[[T], T]:
+    return cfunc
+
+
+class _NoGil:
+    """Both ``@cython.nogil`` and ``with cython.nogil:``."""
+
+    def __call__(self, function: T) -> T:
+        return function
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+
+nogil = _NoGil()
+
+
+def pointer(view: memoryview) -> memoryview:
+    """The bytes of a contiguous view; the compiled one does not keep the view alive."""
+    return view.cast("B")
+
+
+def pointer16(view: memoryview) -> memoryview:
+    return view.cast("B").cast("H")
+
+
+def pointer32(view: memoryview) -> memoryview:
+    return view.cast("B").cast("I")
+
+
+def shl64(value: int, count: int) -> int:
+    """`value << count` without the bits beyond 64; `count` < 64."""
+    return (value << count) & 0xFFFFFFFFFFFFFFFF
+
+
+def clz64(value: int) -> int:
+    """How many zero bits lead; 64 for 0."""
+    return 64 - value.bit_length()
+
+
+def load64(source: memoryview, at: int) -> int:
+    """Eight bytes, the first one most significant."""
+    return int.from_bytes(source[at : at + 8], "big")
+
+
+def copy_words(words: memoryview, to: int, start: int, count: int) -> None:
+    """Copy forwards inside `words`; what has just been written is read again where the ranges overlap."""
+    step = to - start
+    while 0 < step < count:
+        words[to : to + step] = words[start : start + step]
+        to += step
+        count -= step
+        step *= 2
+    words[to : to + count] = words[start : start + count]
+
+
+def copy_bytes(data: memoryview, to: int, start: int, count: int) -> None:
+    """As `copy_words`, for bytes."""
+    copy_words(data, to, start, count)
+
+
+def prefer_sources() -> None:
+    """Let imports under this package pass over compiled modules."""
+    if not any(isinstance(finder, _SourceFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _SourceFinder())
+
+
+def binary(module: str) -> Path | None:
+    """The compiled file that `import module` takes (or has taken); None where the source runs.  Imports nothing."""
+    loaded = sys.modules.get(module)
+    if loaded is not None:
+        origin = getattr(loaded, "__file__", None)
+    else:
+        spec = importlib.util.find_spec(module)
+        origin = spec.origin if spec else None
+    return Path(origin) if origin and origin.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES)) else None
+
+
+def source_hash(source: Path) -> str:
+    """Of the kernel whose .py is `source`, with its .pxd and ours; the build backend computes the same."""
+    digest = hashlib.sha256()
+    for path in (source, source.with_suffix(".pxd"), Path(__file__).with_suffix(".pxd")):
+        digest.update(path.read_bytes() if path.exists() else b"")
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def stale(module: str) -> bool:
+    """Whether the compiled file of `module` was made from other sources than those beside it."""
+    path = binary(module)
+    if path is None:
+        return False
+    source = path.with_name(path.name.partition(".")[0] + ".py")
+    return f"spicetui-source:{source_hash(source)}:".encode() not in path.read_bytes()
+
+
+class _SourceFinder:
+    """Finds our modules as the usual finder does, but never a compiled one."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if not name.startswith("spicetui.") or path is None:
+            return None
+        loader: Any = (importlib.machinery.SourceFileLoader, importlib.machinery.SOURCE_SUFFIXES)
+        for folder in path:
+            spec = importlib.machinery.FileFinder(folder, loader).find_spec(name)
+            if spec is not None and spec.loader is not None:
+                return spec
+        return None
+
+    def invalidate_caches(self) -> None:
+        pass
+
+
+if os.environ.get("SPICETUI_PURE", "0") not in ("", "0"):
+    prefer_sources()
