@@ -8,7 +8,7 @@ from typing import Any
 
 from ..wire import common, core
 from ..wire.core import Messages, Reader, codec_of
-from .framer import Framer, RawMessage
+from .framer import MAX_BODY, Framer, RawMessage
 
 
 @dataclass(slots=True)
@@ -28,10 +28,12 @@ class ChannelMachine:
     acknowledgements (and so the peer's flow control) follow.  Answers due gather in ``data_to_send``.
     """
 
-    def __init__(self, messages: Messages, mini_header: bool, *, client: bool = True) -> None:
+    def __init__(
+        self, messages: Messages, mini_header: bool, *, client: bool = True, max_body: int = MAX_BODY
+    ) -> None:
         self.messages = messages
         self.client = client
-        self._framer = Framer(mini_header)
+        self._framer = Framer(mini_header, max_body)
         self._incoming = messages.from_server if client else messages.from_client
         self._numbers = messages.client_number if client else messages.server_number
         self._out = bytearray()

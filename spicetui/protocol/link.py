@@ -123,7 +123,7 @@ class ClientLink(Handshake):
 
 
 class ServerLink(Handshake):
-    """The server's side. *channel_caps* gives the capabilities of the channel asked for, None when there is none."""
+    """The server's side. *channel_caps* gives the capabilities of the channel asked for, or why it is refused."""
 
     message: LinkMessage
 
@@ -131,7 +131,7 @@ class ServerLink(Handshake):
         self,
         key: RSAPrivateKey,
         common_caps: frozenset[int],
-        channel_caps: Callable[[LinkMessage], frozenset[int] | None],
+        channel_caps: Callable[[LinkMessage], frozenset[int] | LinkErr],
         password: str = "",
     ) -> None:
         self.key = key
@@ -143,10 +143,10 @@ class ServerLink(Handshake):
     def _steps(self) -> Steps:
         self.message = message = LinkMessage.unpack((yield from self._read_link("client")))
         caps = self.channel_caps(message)
-        error = LinkErr.OK if caps is not None else LinkErr.CHANNEL_NOT_AVAILABLE
-        self._to_send += LinkReply(error, public_der(self.key), self.common_caps, caps or frozenset()).pack()
-        if caps is None:
-            raise link_error(error)
+        if isinstance(caps, LinkErr):
+            self._to_send += LinkReply(caps, public_der(self.key), self.common_caps, frozenset()).pack()
+            raise link_error(caps)
+        self._to_send += LinkReply(LinkErr.OK, public_der(self.key), self.common_caps, caps).pack()
         if CommonCap.AUTH_SELECTION in message.common_caps & self.common_caps:
             (mechanism,) = wire.U32.unpack((yield 4))
             if mechanism != AuthMechanism.SPICE:
