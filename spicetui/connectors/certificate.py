@@ -176,5 +176,5 @@ def check_public_key(certificate_der: bytes, wanted: bytes) -> None:
         raise TlsError(f"the server's certificate cannot be read: {error}") from error
     if actual != expected:
         raise TlsError(
-            "the server's public key is not the given one; the server's certificate was changed, or this is another server"
+            "the server's public key is not the given one; its certificate was changed, or this is another server"
         )

@@ -92,7 +92,8 @@ class WebSocketStream:
         self._protocol = protocol
         self._payload = memoryview(b"")
         self._waiting: list[bytes] = []
-        self._take_events()
+        self._take_events()  # frames, pings too, may have come with the server's answer
+        self._flush()
 
     async def read(self, max_bytes: int) -> bytes:
         """At least one byte and at most *max_bytes*; empty when the peer has closed. Raises OSError."""
