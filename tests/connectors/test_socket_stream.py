@@ -268,7 +268,7 @@ async def test_refused_unknown_and_silent_hosts_say_so(monkeypatch: pytest.Monke
 
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "getaddrinfo", unknown)
-    with pytest.raises(ConnectError, match="cannot connect to nowhere.invalid:5900: unknown host; check the name"):
+    with pytest.raises(ConnectError, match=r"cannot connect to nowhere\.invalid:5900: unknown host; check the name"):
         await TcpConnector("nowhere.invalid", 5900).spice_connect(MAIN, True)
 
     async def silent(*_: object, **__: object) -> list[object]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from spicetui.connectors import websocket as websocket_module
 from spicetui.connectors.tls import TlsPolicy
@@ -19,7 +20,7 @@ from .certs import Authority
 from .servers import serving
 
 MAIN = ChannelKey(ChannelType.MAIN)
-BINARY = ["binary"]
+BINARY = [Subprotocol("binary")]
 
 
 def port_of(server: object) -> int:
@@ -50,7 +51,7 @@ async def test_bytes_both_ways() -> None:
             seen.append(type(message))
             await connection.send(message)
 
-    async with serve(echo, "127.0.0.1", 0, subprotocols=BINARY) as server:  # type: ignore[list-item]
+    async with serve(echo, "127.0.0.1", 0, subprotocols=BINARY) as server:
         stream = await connect(server, "/vm/7?token=x")
         stream.write(b"REDQ")
         assert await stream.read(2) == b"RE"
@@ -72,7 +73,7 @@ async def test_frame_borders_and_pings_mean_nothing() -> None:
         await pong
         await connection.send(b"gh")
 
-    async with serve(talk, "127.0.0.1", 0, subprotocols=BINARY) as server:  # type: ignore[list-item]
+    async with serve(talk, "127.0.0.1", 0, subprotocols=BINARY) as server:
         stream = await connect(server)
         assert await read_exactly(stream, 8) == b"abcdefgh"
         assert await stream.read(1) == b""
@@ -85,7 +86,7 @@ async def test_a_server_that_just_hangs_up_ends_the_stream() -> None:
         await connection.send(b"bye")
         connection.transport.abort()
 
-    async with serve(hang_up, "127.0.0.1", 0, subprotocols=BINARY) as server:  # type: ignore[list-item]
+    async with serve(hang_up, "127.0.0.1", 0, subprotocols=BINARY) as server:
         stream = await connect(server)
         assert await read_exactly(stream, 3) == b"bye"
         assert await stream.read(1) == b""
@@ -99,7 +100,7 @@ async def test_a_frame_beyond_the_limit_is_an_oserror(monkeypatch: pytest.Monkey
         await connection.send(bytes(1001))
         await connection.wait_closed()
 
-    async with serve(flood, "127.0.0.1", 0, subprotocols=BINARY) as server:  # type: ignore[list-item]
+    async with serve(flood, "127.0.0.1", 0, subprotocols=BINARY) as server:
         stream = await connect(server)
         with pytest.raises(OSError, match="WebSocket failed"):
             await stream.read(1)
@@ -111,7 +112,7 @@ async def test_a_broken_frame_is_an_oserror() -> None:
         connection.transport.write(b"\xff\xff\xff\xff")
         await connection.wait_closed()
 
-    async with serve(garble, "127.0.0.1", 0, subprotocols=BINARY) as server:  # type: ignore[list-item]
+    async with serve(garble, "127.0.0.1", 0, subprotocols=BINARY) as server:
         stream = await connect(server)
         with pytest.raises(OSError, match="WebSocket failed"):
             await stream.read(1)
@@ -126,7 +127,7 @@ async def test_wss_uses_the_same_trust(tmp_path: Path) -> None:
         async for message in connection:
             await connection.send(message)
 
-    async with serve(echo, "127.0.0.1", 0, subprotocols=BINARY, ssl=certificate.context) as server:  # type: ignore[list-item]
+    async with serve(echo, "127.0.0.1", 0, subprotocols=BINARY, ssl=certificate.context) as server:
         url = f"wss://127.0.0.1:{port_of(server)}/"
         stream = await WebSocketConnector(url, tls=TlsPolicy(ca_file=str(authority.file))).spice_connect(MAIN, True)
         stream.write(b"hi")
@@ -165,7 +166,7 @@ async def test_a_silent_server_times_out() -> None:
         await asyncio.Event().wait()
 
     async with serving(silent) as port:
-        with pytest.raises(ConnectError, match="by WebSocket: no answer within 0.05 s"):
+        with pytest.raises(ConnectError, match=r"by WebSocket: no answer within 0\.05 s"):
             await WebSocketConnector(f"ws://127.0.0.1:{port}/", timeout=0.05).spice_connect(MAIN, True)
 
 
