@@ -79,6 +79,33 @@ cdef extern from *:
         while (out < end)
             *out++ = *in++;
     }
+
+    static inline void spicetui_copy_between(unsigned int *words, Py_ssize_t to, const unsigned int *other,
+                                             Py_ssize_t start, Py_ssize_t count)
+    {
+        memcpy(words + to, other + start, (size_t) count * 4);
+    }
+
+    static inline unsigned int spicetui_load32(const unsigned char *source)
+    {
+        return source[0] | source[1] << 8 | source[2] << 16 | (unsigned int) source[3] << 24;
+    }
+
+    static inline void spicetui_unpack24(unsigned int *words, Py_ssize_t to, const unsigned char *source,
+                                         Py_ssize_t at, Py_ssize_t count)
+    {
+        unsigned int *out = words + to;
+        const unsigned char *in = source + at;
+        for (; count >= 4; count -= 4, in += 12, out += 4) {
+            unsigned int a = spicetui_load32(in), b = spicetui_load32(in + 4), c = spicetui_load32(in + 8);
+            out[0] = a & 0xffffff;
+            out[1] = a >> 24 | (b & 0xffff) << 8;
+            out[2] = b >> 16 | (c & 0xff) << 16;
+            out[3] = c >> 8;
+        }
+        for (; count > 0; count--, in += 3)
+            *out++ = in[0] | in[1] << 8 | in[2] << 16;
+    }
     """
     unsigned char *pointer "spicetui_pointer" (object view)
     unsigned short *pointer16 "spicetui_pointer16" (object view)
@@ -88,3 +115,5 @@ cdef extern from *:
     unsigned long long shl64 "spicetui_shl64" (unsigned long long value, unsigned int count) nogil
     void copy_words "spicetui_copy_words" (unsigned int *words, Py_ssize_t to, Py_ssize_t start, Py_ssize_t count) nogil
     void copy_bytes "spicetui_copy_bytes" (unsigned char *data, Py_ssize_t to, Py_ssize_t start, Py_ssize_t count) nogil
+    void copy_between "spicetui_copy_between" (unsigned int *words, Py_ssize_t to, const unsigned int *other, Py_ssize_t start, Py_ssize_t count) nogil
+    void unpack24 "spicetui_unpack24" (unsigned int *words, Py_ssize_t to, const unsigned char *source, Py_ssize_t at, Py_ssize_t count) nogil

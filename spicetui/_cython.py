@@ -110,6 +110,17 @@ def copy_bytes(data: memoryview, to: int, start: int, count: int) -> None:
     copy_words(data, to, start, count)
 
 
+def copy_between(words: memoryview, to: int, other: memoryview, start: int, count: int) -> None:
+    words[to : to + count] = other[start : start + count]
+
+
+def unpack24(words: memoryview, to: int, source: memoryview, at: int, count: int) -> None:
+    """`count` words of three bytes each, least significant first."""
+    for index in range(to, to + count):
+        words[index] = source[at] | source[at + 1] << 8 | source[at + 2] << 16
+        at += 3
+
+
 def prefer_sources() -> None:
     """Let imports under this package pass over compiled modules."""
     if not any(isinstance(finder, _SourceFinder) for finder in sys.meta_path):
