@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 from . import needs
 from .process import DEADLINE
@@ -24,6 +25,16 @@ def build(name: str, directory: Path) -> Path:
     with open(image, "r+b") as file:
         file.truncate(IMAGE_BYTES)
     return image
+
+
+class MousePacket(NamedTuple):
+    """What one packet of a mouse with five buttons tells; y grows downwards, a wheel turned up is negative."""
+
+    buttons: int
+    """1 left, 2 right, 4 middle, 8 side, 16 extra"""
+    dx: int
+    dy: int
+    wheel: int
 
 
 class ScancodeLog:
@@ -54,6 +65,22 @@ class ScancodeLog:
     def mouse(self, count: int, seconds: float = DEADLINE) -> bytes:
         """The next `count` bytes that IRQ 12 brought."""
         return self._wait(self._mouse, count, seconds)
+
+    def mouse_packet(self, seconds: float = DEADLINE) -> MousePacket:
+        head, x, y, tail = self.mouse(4, seconds)
+        assert head & 0x08, f"packet {head:02x} {x:02x} {y:02x} {tail:02x} is out of step"
+        assert not head & 0xC0, "a movement overflowed"
+        wheel = (tail & 0x0F) - ((tail & 0x08) << 1)
+        up = y - ((head & 0x20) << 3)
+        return MousePacket((head & 7) | (tail & 0x30) >> 1, x - ((head & 0x10) << 4), -up, wheel)
+
+    def pending(self) -> bytes:
+        """What has come beyond what was asked for, of both."""
+        entries = self._line.read_pending()
+        if started := len(entries) % 3:
+            entries += self._line.read_exactly(3 - started)
+        self._take(entries)
+        return bytes(self._keyboard + self._mouse)
 
     def set_leds(self, leds: int) -> None:
         """1 scroll lock, 2 num lock, 4 caps lock; returns when the keyboard has acknowledged them."""

@@ -77,7 +77,7 @@ class Qemu:
         self._arguments = [
             needs.qemu(), "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", f"pc,accel={accelerator()}", "-m", "64", "-device", DEVICES[vga],
-            *(("-object", f"secret,id=ticket,data={password}") if password is not None else ()),
+            *(("-object", "secret,id=ticket,data=" + password.replace(",", ",,")) if password is not None else ()),
             *(("-boot", "menu=on,splash-time=65000") if boot_menu else ()),
             *(("-drive", f"file={disk},format=raw,if=ide,readonly=off,snapshot=on") if disk else ()),
             *(("-netdev", "user,id=net,restrict=on", "-device", "e1000,netdev=net") if nic else ()),

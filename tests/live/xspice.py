@@ -48,7 +48,7 @@ Section "Screen"
     Identifier "screen"
     Monitor "monitor"
     Device "spice"
-    DefaultDepth {depth}
+    DefaultDepth 24
 EndSection
 Section "ServerLayout"
     Identifier "layout"
@@ -80,7 +80,6 @@ class Xspice:
         password: str | None = None,
         tls: Certificates | None = None,
         surfaces: bool = True,
-        depth: int = 24,
         clients: bool = True,
     ) -> None:
         self.directory = directory
@@ -89,7 +88,6 @@ class Xspice:
         self.port: int | None = None
         self.tls_port: int | None = None
         self.display = ""
-        self._depth = depth
         self._clients = clients
         self._options = {
             "SpiceImageCompression": compression,
@@ -131,7 +129,7 @@ class Xspice:
             options["SpiceTlsPort"] = str(self.tls_port)
         lines = "\n".join(f'    Option "{name}" "{value}"' for name, value in options.items() if value is not None)
         configuration = self.directory / "xorg.conf"
-        configuration.write_text(CONFIGURATION.format(options=lines, depth=self._depth))
+        configuration.write_text(CONFIGURATION.format(options=lines))
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("XSPICE_", "QXL_", "DISPLAY"))}
         if self._clients:
             environment["SPICE_DEBUG_ALLOW_MC"] = "1"

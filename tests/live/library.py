@@ -1,0 +1,71 @@
+"""The library as a program uses it, against the servers of these tests."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+
+import spicetui
+
+from . import picture
+from .reference import Address
+
+
+def connector(address: Address) -> spicetui.Connector:
+    if address.unix_path is not None:
+        return spicetui.UnixConnector(str(address.unix_path))
+    if address.port is not None:
+        return spicetui.TcpConnector(address.host, address.port)
+    assert address.tls is not None
+    assert address.tls_port is not None
+    context = ssl.create_default_context(cafile=str(address.tls.ca))
+    return spicetui.TlsConnector(address.host, address.tls_port, ssl_context=context)
+
+
+class Watcher(spicetui.BaseDriver):
+    """Counts what arrives; `until` waits for the next event that makes a condition true."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.refreshes = 0
+        self.damage: list[spicetui.Rect] = []
+        self.leds: tuple[bool, bool, bool] | None = None
+        self._changed = asyncio.Event()
+
+    def display_init(self, surface: spicetui.Surface) -> None:
+        self.frames += 1
+        self._changed.set()
+
+    def display_refresh(self, surface: spicetui.Surface, damage: Sequence[spicetui.Rect]) -> None:
+        self.refreshes += 1
+        self.damage.extend(damage)
+        self._changed.set()
+
+    def leds_changed(self, scroll_lock: bool, num_lock: bool, caps_lock: bool) -> None:
+        self.leds = (scroll_lock, num_lock, caps_lock)
+        self._changed.set()
+
+    async def until(self, holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+        """Whether the condition came true; it is looked at after every event."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not holds():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+async def connect(
+    address: Address, driver: spicetui.Driver | None = None, *, compression: str | None = None
+) -> spicetui.Client:
+    options = spicetui.Options(compression=compression)
+    return await spicetui.connect(connector(address), driver, password=address.password, options=options)
+
+
+def shown(client: spicetui.Client) -> picture.Picture:
+    """What the client's display 0 shows, as RGB."""
+    rgb: picture.Picture = client.screenshot().pixels[:, :, 2::-1].copy()
+    return rgb

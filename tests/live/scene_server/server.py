@@ -1,0 +1,236 @@
+"""The server program as a test sees it: devices, surfaces, commands, and what the server itself renders."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from .. import picture
+from ..certs import Certificates
+from ..process import DEADLINE, Callback, Process, ServerError, free_port
+from ..reference import Address
+from .qxl import CursorCommand, Head, Memory, QxlCommand, SurfaceFormat, put_heads
+
+COMPRESSIONS = {"off": 1, "auto_glz": 2, "auto_lz": 3, "quic": 4, "glz": 5, "lz": 6, "lz4": 7}
+WAN = {"auto": 1, "always": 2, "never": 3}
+STREAMING = {"off": 1, "all": 2, "filter": 3}
+Event = dict[str, Any]
+
+
+class SceneServer:
+    """One server. Commands go out when a client is connected, else the server renders them for whoever comes."""
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        program: Path,
+        directory: Path,
+        *,
+        compression: str = "off",
+        jpeg_wan: str = "never",
+        zlib_wan: str = "never",
+        streaming: str = "off",
+        video_codecs: str | None = None,
+        password: str | None = None,
+        tls: Certificates | None = None,
+        unix: bool = False,
+        devices: int = 1,
+        clients: bool = False,
+    ) -> None:
+        self.directory = directory
+        self.password = password
+        self.tls = tls
+        self.port: int | None = None
+        self.tls_port: int | None = None
+        self.unix_path = directory / "scenes.sock" if unix else None
+        self.devices = devices
+        self.events: list[Event] = []
+        self._program = program
+        self._clients = clients
+        self._options: dict[str, object] = {
+            "devices": devices,
+            "name": "scenes",
+            "compression": COMPRESSIONS[compression],
+            "jpeg_wan": WAN[jpeg_wan],
+            "zlib_wan": WAN[zlib_wan],
+            "streaming": STREAMING[streaming],
+        }
+        if video_codecs is not None:
+            self._options["video_codecs"] = video_codecs
+        if password is not None:
+            self._options["password"] = password
+        self._primaries: dict[int, tuple[int, int, SurfaceFormat, int]] = {}
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        self.memory = Memory()
+        try:
+            for _ in range(5):
+                try:
+                    self._start()
+                except ServerError as error:
+                    self._end()
+                    if "cannot listen" in str(error):
+                        continue  # another process was quicker to the port
+                    raise
+                return self
+            raise ServerError("no free port in five attempts")
+        except BaseException:
+            self.memory.close()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+        self.memory.close()
+
+    def _start(self) -> None:
+        callback = Callback(self.directory / "scene-server.line")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPICE_", "G_MESSAGES"))}
+        if self._clients:
+            environment["SPICE_DEBUG_ALLOW_MC"] = "1"
+        self.process = Process(
+            [str(self._program), str(callback.path), str(self.memory.fd)],
+            self.directory / "scene-server.log",
+            environment,
+            pass_fds=(self.memory.fd,),
+        )
+        try:
+            self._line = callback.accept(self.process)
+        finally:
+            callback.close()
+        options = dict(self._options)
+        if self.unix_path is not None:
+            options["unix_path"] = self.unix_path
+        else:
+            self.port = options["port"] = free_port()
+        if self.tls is not None:
+            self.tls_port = options["tls_port"] = free_port()
+            options["tls_directory"] = self.tls.directory
+        for name, value in options.items():
+            self._ask("set", name, value)
+        self._ask("start")
+
+    def _end(self) -> None:
+        if hasattr(self, "_line"):
+            self._line.close()
+        self.process.stop()
+
+    def address(self, *, tls: bool = False) -> Address:
+        return Address(
+            host=self.host,
+            port=None if tls else self.port,
+            tls_port=self.tls_port if tls else None,
+            unix_path=self.unix_path,
+            password=self.password,
+            tls=self.tls if tls else None,
+        )
+
+    # the line
+
+    def _read(self, seconds: float) -> Event:
+        message: Event = json.loads(self._line.read_through(b"\n", seconds))
+        return message
+
+    def _ask(self, *words: object, seconds: float = DEADLINE) -> None:
+        self._number += 1
+        line = " ".join(map(str, (self._number, *words)))
+        self._line.send(line.encode() + b"\n")
+        while True:
+            message = self._read(seconds)
+            if message.get("id") != self._number:
+                self.events.append(message)
+            elif "error" in message:
+                raise ServerError(f"{line}: {message['error']}; {self.process.log()}")
+            else:
+                return
+
+    def wait_event(self, matches: Callable[[Event], bool], seconds: float = DEADLINE) -> Event:
+        """The first report that matches, of those to come and those that nobody took yet."""
+        for at, event in enumerate(self.events):
+            if matches(event):
+                return self.events.pop(at)
+        while not matches(event := self._read(seconds)):
+            self.events.append(event)
+        return event
+
+    def wait_client(self, device: int = 0) -> Event:
+        """Until a client's display channel is there; its `caps` are the first bytes of what it can do."""
+        return self.wait_event(lambda e: e["event"] == "client" and e["device"] == device and e["present"] == 1)
+
+    def wait_no_client(self, device: int = 0) -> Event:
+        return self.wait_event(lambda e: e["event"] == "client" and e["device"] == device and e["present"] == 0)
+
+    # requests
+
+    def set(self, name: str, value: str) -> None:
+        """compression, jpeg_wan, zlib_wan, streaming or video_codecs of a running server."""
+        tables = {"compression": COMPRESSIONS, "jpeg_wan": WAN, "zlib_wan": WAN, "streaming": STREAMING}
+        self._ask("set", name, tables[name][value] if name in tables else value)
+
+    def primary(
+        self, width: int, height: int, format: SurfaceFormat = SurfaceFormat.XRGB, device: int = 0, *, upright: bool = True
+    ) -> None:
+        """A new primary surface, black; `upright` False stores it bottom row first, as a negative stride says."""
+        if device in self._primaries:
+            self._ask("destroy_primary", device)
+        stride = (width * (16 if format in (SurfaceFormat.RGB555, SurfaceFormat.RGB565) else 32) + 31) // 32 * 4
+        address = self.memory.reserve(stride * height)
+        self._ask("primary", device, width, height, stride if upright else -stride, format.value, address)
+        self._primaries[device] = (width, height, format, address)
+
+    def destroy_primary(self, device: int = 0) -> None:
+        self._ask("destroy_primary", device)
+        del self._primaries[device]
+
+    def draw(self, commands: Iterable[QxlCommand], device: int = 0) -> None:
+        """Returns when the server has taken them all."""
+        lines = [f"draw {device} {command.command} {command.put(self.memory)}\n" for command in commands]
+        self._line.send("".join(lines).encode())
+        self.flush(device)
+
+    def cursor(self, *commands: CursorCommand, device: int = 0) -> None:
+        lines = [f"cursor {device} {command.put(self.memory)}\n" for command in commands]
+        self._line.send("".join(lines).encode())
+        self.flush(device)
+
+    def flush(self, device: int = 0) -> None:
+        self._ask("flush", device)
+
+    def monitors(self, heads: Sequence[Head], device: int = 0) -> None:
+        self._ask("monitors", device, put_heads(heads, self.memory))
+
+    def wait_released(self, surface: int) -> None:
+        """After a DestroySurface: the surface's number may be used again."""
+        self.wait_event(lambda e: e["event"] == "released" and e["number"] == surface)
+
+    def reset_cursor(self, device: int = 0) -> None:
+        self._ask("reset_cursor", device)
+
+    def reset_images(self, device: int = 0) -> None:
+        self._ask("reset_images", device)
+
+    def destroy_surfaces(self, device: int = 0) -> None:
+        self._ask("destroy_surfaces", device)
+        self._primaries.pop(device, None)
+
+    def rendered(self, device: int = 0) -> picture.Picture:
+        """What the server's own canvas makes of everything drawn so far."""
+        width, height, format, address = self._primaries[device]
+        self._ask("update", device, 0, 0, 0, width, height)
+        if format in (SurfaceFormat.XRGB, SurfaceFormat.ARGB):
+            pixels = np.frombuffer(self.memory.map, np.uint8, width * height * 4, address).reshape(height, width, 4)
+            return pixels[:, :, 2::-1].copy()
+        assert format is SurfaceFormat.RGB555, "no such primary surface"
+        stride = (width * 16 + 31) // 32 * 2
+        words = np.frombuffer(self.memory.map, "<u2", stride * height, address).reshape(height, stride)[:, :width]
+        parts = np.dstack((words >> 10 & 31, words >> 5 & 31, words & 31)).astype(np.uint8)
+        return parts << 3 | parts >> 2
