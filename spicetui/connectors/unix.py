@@ -1,13 +1,15 @@
-"""Unix sockets."""
+"""Unix sockets: ``spice+unix:///PATH``, or the path itself."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from urllib.parse import unquote
 
 from ..errors import ConnectError
 from ..interfaces import ChannelKey
 from .stream import SocketStream
+from .targets import Target, TargetError, TargetSettings
 from .tcp import TIMEOUT_SECONDS, connect_error, timeout_error
 
 
@@ -35,3 +37,11 @@ class UnixConnector:
 
     def __repr__(self) -> str:
         return f"UnixConnector({self.path})"
+
+
+def parse(text: str, settings: TargetSettings) -> Target:
+    scheme, found, path = text.partition("://")
+    path = unquote(path) if found else scheme
+    if not path:
+        raise TargetError("the address has no path; write spice+unix:///PATH")
+    return Target(UnixConnector(path, timeout=settings.timeout), path)

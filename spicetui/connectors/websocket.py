@@ -14,7 +14,9 @@ from websockets.uri import WebSocketURI, parse_uri
 from ..diagnostics import printable
 from ..errors import ConnectError
 from ..interfaces import ChannelKey
+from .spiceuri import PASSWORD_WARNING
 from .stream import SocketStream
+from .targets import Target, TargetSettings
 from .tcp import TIMEOUT_SECONDS, authority, open_tcp, timeout_error
 from .tls import TlsPolicy, open_tls
 
@@ -144,3 +146,10 @@ class WebSocketStream:
     def round_trip(self) -> float | None:
         """Seconds to the peer and back; see :meth:`SocketStream.round_trip`."""
         return self._stream.round_trip()
+
+
+def parse(text: str, settings: TargetSettings) -> Target:
+    connector = WebSocketConnector(text, tls=settings.tls, timeout=settings.timeout)
+    scheme = "wss" if connector.uri.secure else "ws"
+    title = f"{scheme}://{authority(connector.uri.host, connector.uri.port)}{connector.uri.path}"
+    return Target(connector, title, warnings=(PASSWORD_WARNING,) if connector.uri.password else ())
