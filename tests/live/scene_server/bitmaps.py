@@ -144,7 +144,9 @@ def indices(width: int, height: int, colours: int, seed: int = 1) -> Bytes:
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     runs = (x // 5 + y // 3) % colours
-    return np.where(random.random((height, width)) < 0.2, random.integers(0, colours, runs.shape), runs).astype(np.uint8)
+    return np.where(random.random((height, width)) < 0.2, random.integers(0, colours, runs.shape), runs).astype(
+        np.uint8
+    )
 
 
 @cache

@@ -177,7 +177,13 @@ class SceneServer:
         self._ask("set", name, tables[name][value] if name in tables else value)
 
     def primary(
-        self, width: int, height: int, format: SurfaceFormat = SurfaceFormat.XRGB, device: int = 0, *, upright: bool = True
+        self,
+        width: int,
+        height: int,
+        format: SurfaceFormat = SurfaceFormat.XRGB,
+        device: int = 0,
+        *,
+        upright: bool = True,
     ) -> None:
         """A new primary surface, black; `upright` False stores it bottom row first, as a negative stride says."""
         if device in self._primaries:
