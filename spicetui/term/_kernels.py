@@ -19,8 +19,6 @@ COMPILED: bool = cython.compiled
 INDEXED = 0x01000000
 CELL_BYTES = 64  # at most, of one encoded cell with its cursor movement
 
-_NONE: cython.uint = 0xFFFFFFFF  # no colour: the terminal's state is not known
-_MOST_ROWS: cython.int = 256  # rows that 16-bit sums can take
 
 # By the pixels that are in front (1 top left, 2 top right, 4 bottom left, 8 bottom right): the block character.
 BLOCKS = (
@@ -59,7 +57,11 @@ _DECIMALS = memoryview(_decimals())
 @cython.nogil
 @cython.exceptval(check=False)
 def _add_row(
-    sums: cython.p_ushort, pixels: cython.p_uchar, at: cython.Py_ssize_t, start: cython.Py_ssize_t, end: cython.Py_ssize_t
+    sums: cython.p_ushort,
+    pixels: cython.p_uchar,
+    at: cython.Py_ssize_t,
+    start: cython.Py_ssize_t,
+    end: cython.Py_ssize_t,
 ) -> cython.void:
     index: cython.Py_ssize_t
     for index in range(start, end):
@@ -89,6 +91,7 @@ def _box(
     row: cython.Py_ssize_t
     at: cython.Py_ssize_t
     index: cython.Py_ssize_t
+    _index: cython.Py_ssize_t
     start: cython.Py_ssize_t = 4 * xs[x0]
     end: cython.Py_ssize_t = 4 * xs[columns + x1 - 1]
     first: cython.Py_ssize_t
@@ -102,9 +105,11 @@ def _box(
     blue: cython.uint
     green: cython.uint
     red: cython.uint
+    one: cython.ulonglong = 1
     scale0: cython.ulonglong
     scale1: cython.ulonglong
     scale: cython.ulonglong
+    one <<= 44
     for x in range(x0, x1):
         width = xs[columns + x] - xs[x]
         if width < narrow:
@@ -112,7 +117,7 @@ def _box(
     for y in range(y0, y1):
         first = ys[y]
         last = ys[rows + y]
-        step = (last - first + _MOST_ROWS - 1) // _MOST_ROWS
+        step = (last - first + 255) // 256  # 16-bit sums take 256 rows
         for index in range(start, end):
             sums[index] = 0
         count = 0
@@ -122,13 +127,15 @@ def _box(
             count += 1
             row += step
         # floor(n / area) is (n * ceil(2**44 / area)) >> 44 for n up to 256 * area and area up to 2**18.
-        scale0 = (17592186044416 + narrow * count - 1) // (narrow * count)
-        scale1 = (17592186044416 + (narrow + 1) * count - 1) // ((narrow + 1) * count)
+        area = narrow * count
+        scale0 = (one + area - 1) // area
+        area += count
+        scale1 = (one + area - 1) // area
         for x in range(x0, x1):
             blue = green = red = 0
             width = xs[columns + x] - xs[x]
             at = 4 * xs[x]
-            for index in range(width):
+            for _index in range(width):
                 blue += sums[at]
                 green += sums[at + 1]
                 red += sums[at + 2]
@@ -182,7 +189,9 @@ def box(
 @cython.exceptval(check=False)
 def _average(total: cython.uint, count: cython.uint) -> cython.uint:
     """Rounded; `count` is 1 … 4."""
-    return ((total + (count >> 1)) * (65536 if count == 1 else 32768 if count == 2 else 21846 if count == 3 else 16384)) >> 16
+    return (
+        (total + (count >> 1)) * (65536 if count == 1 else 32768 if count == 2 else 21846 if count == 3 else 16384)
+    ) >> 16
 
 
 @cython.cfunc
@@ -355,7 +364,9 @@ def halves(sub: memoryview, cells: memoryview, columns: int, rect: tuple[int, in
 @cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
-def _put_byte(out: cython.p_uchar, at: cython.Py_ssize_t, value: cython.uint, decimals: cython.p_uchar) -> cython.Py_ssize_t:
+def _put_byte(
+    out: cython.p_uchar, at: cython.Py_ssize_t, value: cython.uint, decimals: cython.p_uchar
+) -> cython.Py_ssize_t:
     """Writes 0 … 255 in decimal; returns where it ends."""
     size: cython.int = decimals[4 * value]
     out[at] = decimals[4 * value + 1]
@@ -451,8 +462,8 @@ def _encode(
     at: cython.Py_ssize_t
     cursor: cython.Py_ssize_t
     n: cython.Py_ssize_t = 0
-    fore: cython.uint = _NONE
-    back: cython.uint = _NONE
+    fore: cython.uint = 0xFFFFFFFF  # no colour: the terminal's state is not known
+    back: cython.uint = 0xFFFFFFFF
     code: cython.uint
     front: cython.uint
     behind: cython.uint
@@ -494,12 +505,15 @@ def _encode(
                 front = fore
                 if code == 0x2588:
                     behind = back
-            elif 0x2580 <= code <= 0x259F and complements[code - 0x2580] != 0:
-                if (front == back) + (behind == fore) > (front == fore) + (behind == back):
-                    code = complements[code - 0x2580]
-                    other = front
-                    front = behind
-                    behind = other
+            elif (
+                0x2580 <= code <= 0x259F
+                and complements[code - 0x2580] != 0
+                and (front == back) + (behind == fore) > (front == fore) + (behind == back)
+            ):
+                code = complements[code - 0x2580]
+                other = front
+                front = behind
+                behind = other
             if front != fore or behind != back:
                 out[n] = 0x1B
                 out[n + 1] = 0x5B

@@ -28,7 +28,18 @@ _FUNCTIONAL: dict[int, Key] = {
     57344 + index: key
     for index, key in enumerate(
         (
-            *(Key.ESC, Key.ENTER, Key.TAB, Key.BACKSPACE, Key.INSERT, Key.DELETE, Key.LEFT, Key.RIGHT, Key.UP, Key.DOWN),
+            *(
+                Key.ESC,
+                Key.ENTER,
+                Key.TAB,
+                Key.BACKSPACE,
+                Key.INSERT,
+                Key.DELETE,
+                Key.LEFT,
+                Key.RIGHT,
+                Key.UP,
+                Key.DOWN,
+            ),
             *(Key.PAGE_UP, Key.PAGE_DOWN, Key.HOME, Key.END),
             *(Key.CAPS_LOCK, Key.SCROLL_LOCK, Key.NUM_LOCK, Key.PRINT, Key.PAUSE, Key.MENU),
             *(parse_key(f"f{number}") for number in range(1, 25)),

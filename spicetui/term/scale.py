@@ -80,21 +80,24 @@ class Mapping:
 
     @cached_property
     def xs(self) -> npt.NDArray[np.uint32]:
-        """The first pixel column of each sub-cell of the picture, then the column behind the last: shape (2, n)."""
-        return _edges(self.columns, self.sub.width)
+        """For each sub-cell of the view its first pixel column, then for each the column behind its last: (2, n).
+
+        Sub-cells beside the picture have none.
+        """
+        return _edges(self.columns, self.view.width, self.sub.width)
 
     @cached_property
     def ys(self) -> npt.NDArray[np.uint32]:
-        return _edges(self.rows, self.sub.height)
+        return _edges(self.rows, self.view.height, self.sub.height)
 
     def damaged_cells(self, damage: Rect) -> Rect:
-        """The cells, counted from the picture's first one, that show any pixel of *damage*."""
+        """The cells of the view that show any pixel of *damage*."""
         damage = damage.intersect(self.shown)
         if damage.empty:
             return Rect(0, 0, 0, 0)
         x0, x1 = _touched(self.xs, damage.x, damage.right, self.sub.width)
         y0, y1 = _touched(self.ys, damage.y, damage.bottom, self.sub.height)
-        return Rect.from_edges(x0, y0, x1, y1)
+        return Rect.from_edges(x0, y0, x1, y1).intersect(self.cells)
 
     def to_pixel(self, x: float, y: float) -> Point:
         """The pixel under a place of the view, in cells; places outside the picture give its nearest pixel."""
@@ -146,11 +149,17 @@ def _span(picture: int, view: int, per_cell: float, pan: int, fit: bool) -> Span
     return Span(0, view, min(max(pan, 0), picture - pixels), pixels, per_cell)
 
 
-def _edges(span: Span, sub: int) -> npt.NDArray[np.uint32]:
+def _edges(span: Span, view: int, sub: int) -> npt.NDArray[np.uint32]:
     bounds = np.floor(np.arange(span.cells * sub + 1) * (span.step / sub) + 1e-6).astype(np.int64)
-    starts = np.minimum(bounds[:-1], span.pixels - 1)
+    starts = np.minimum(bounds[:-1], max(span.pixels - 1, 0))
     ends = np.minimum(np.maximum(bounds[1:], starts + 1), span.pixels)
-    return (np.stack((starts, ends)) + span.first).astype(np.uint32)
+    edges = np.empty((2, view * sub), np.uint32)
+    first, last = span.cell * sub, (span.cell + span.cells) * sub
+    edges[:, :first] = span.first
+    edges[0, first:last] = starts + span.first
+    edges[1, first:last] = ends + span.first
+    edges[:, last:] = span.first + span.pixels
+    return edges
 
 
 def _touched(edges: npt.NDArray[np.uint32], first: int, end: int, sub: int) -> tuple[int, int]:

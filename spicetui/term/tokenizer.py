@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import IntEnum
-from typing import NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 MAX_STRING = 1 << 20  # bytes of one OSC, DCS or APC
 MAX_PASTE = 4 << 20  # bytes of one paste
@@ -109,7 +109,9 @@ class Unknown(NamedTuple):
 Event: TypeAlias = KeyPress | Mouse | Paste | Focus | Resize | Reply | Unknown
 
 # The kitty protocol's numbers of the functional keys that reach us in another form.
-ESCAPE, ENTER, TAB, BACKSPACE, INSERT, DELETE, LEFT, RIGHT, UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END = range(57344, 57358)
+ESCAPE, ENTER, TAB, BACKSPACE, INSERT, DELETE, LEFT, RIGHT, UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END = range(
+    57344, 57358
+)
 F1 = 57364
 KP_BEGIN = 57427
 
@@ -431,7 +433,7 @@ class Tokenizer:
         # Ctrl takes 64 from @A…Z[\\]^_ .
         return KeyPress(ord(chr(number + 64).lower()), mods | Mod.CTRL, legacy=True)
 
-    _HANDLERS: dict[str, Callable[[Tokenizer, bytes], None]] = {
+    _HANDLERS: ClassVar[dict[str, Callable[[Tokenizer, bytes], None]]] = {
         "text": _on_text,
         "control": _on_control,
         "alt": _on_alt,
