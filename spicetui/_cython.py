@@ -1,6 +1,7 @@
 """What a compiled kernel needs when it is not compiled, so that Cython is never needed at run time.
 
-A kernel is a module in Cython's pure mode that is named in pyproject.toml (``[tool.spicetui] kernels``).  It begins with ::
+A kernel is a module in Cython's pure mode that is named in pyproject.toml (``[tool.spicetui] kernels``).  It begins
+with ::
 
     try:
         from spicetui import _cython as cython
@@ -17,6 +18,7 @@ imported before them, which the package of each kernel does in its ``__init__``.
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -24,19 +26,26 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
 compiled = False
 
 # C types. The kernels' annotations use them; the interpreter has int for numbers and views for pointers.
-int = int
-uchar = ushort = uint = ulonglong = longlong = Py_ssize_t = int
-bint = bool
-p_uchar = p_ushort = p_uint = memoryview
-void = None
+uchar: TypeAlias = builtins.int
+ushort: TypeAlias = builtins.int
+uint: TypeAlias = builtins.int
+longlong: TypeAlias = builtins.int
+ulonglong: TypeAlias = builtins.int
+Py_ssize_t: TypeAlias = builtins.int
+int: TypeAlias = builtins.int
+bint: TypeAlias = bool
+void: TypeAlias = None
+p_uchar: TypeAlias = memoryview
+p_ushort: TypeAlias = memoryview
+p_uint: TypeAlias = memoryview
 
 
 def cfunc(function: T) -> T:
@@ -59,11 +68,16 @@ class _NoGil:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         pass
 
 
 nogil = _NoGil()
+
+
+def address(value: T) -> memoryview:
+    """Only compiled code has addresses; what else asks for one has forgotten ``cython.compiled``."""
+    raise TypeError("no address in interpreted code")
 
 
 def pointer(view: memoryview) -> memoryview:

@@ -7,7 +7,6 @@ A machine without a C compiler gets one as a build requirement (``ziglang``) whe
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
 import os
@@ -93,6 +92,11 @@ def build_hash(compiler: list[str]) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
+def beside(name: str) -> Path:
+    """Where an editable install keeps the binary of a kernel."""
+    return ROOT.joinpath(*name.split(".")).with_suffix(str(sysconfig.get_config_var("EXT_SUFFIX")))
+
+
 def stamp(source: str, build: str = "") -> bytes:
     """The bytes by which a binary tells what it was compiled from."""
     return f"spicetui-source:{source}:{build}".encode()
@@ -109,7 +113,9 @@ class BuildKernels(build_ext):
             return
         if c_compiler() is None:
             # The two commands that setuptools keeps for a Unix compiler.
-            self.compiler.set_executables(compiler=compiler, compiler_so=[*compiler, "-fPIC"], linker_so=[*compiler, "-shared"])
+            self.compiler.set_executables(
+                compiler=compiler, compiler_so=[*compiler, "-fPIC"], linker_so=[*compiler, "-shared"]
+            )
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             built = list(pool.map(lambda ext: self._try(ext, compiler), list(self.extensions)))
         self._drop([ext for ext, good in zip(list(self.extensions), built, strict=True) if not good])
@@ -126,7 +132,7 @@ class BuildKernels(build_ext):
         stem = ROOT.joinpath(*ext.name.split("."))
         mark = stamp(source_hash(stem), build_hash(compiler))
         target = Path(self.get_ext_fullpath(ext.name))
-        for binary in (target, self._beside(ext)):
+        for binary in (target, beside(ext.name)):
             if not self.force and binary.exists() and mark in binary.read_bytes():
                 if binary != target:
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -147,16 +153,12 @@ class BuildKernels(build_ext):
         target.unlink(missing_ok=True)
         self.compiler.link_shared_object(objects, str(target), build_temp=self.build_temp, target_lang="c")
 
-    def _beside(self, ext: setuptools.Extension) -> Path:
-        """Where an editable install keeps the binary."""
-        return ROOT / self.get_ext_filename(ext.name)
-
     def _drop(self, failed: list[setuptools.Extension]) -> None:
         """Forget `failed`, binaries of older sources included: they would win over the .py."""
         for ext in failed:
             Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
             if self.inplace or self.editable_mode:
-                self._beside(ext).unlink(missing_ok=True)
+                beside(ext.name).unlink(missing_ok=True)
         self.extensions = [ext for ext in self.extensions if ext not in failed]
 
 
@@ -167,7 +169,9 @@ class Sdist(sdist):
         super().add_defaults()
         for folder in ("spicetui/_build", "tests", "demos"):
             found = (ROOT / folder).rglob("*")
-            self.filelist.extend([str(path.relative_to(ROOT)) for path in found if path.is_file() and path.suffix != ".pyc"])
+            self.filelist.extend(
+                [str(path.relative_to(ROOT)) for path in found if path.is_file() and path.suffix != ".pyc"]
+            )
 
 
 class Backend(_BuildMetaBackend):
@@ -186,9 +190,7 @@ class Backend(_BuildMetaBackend):
     def build_editable(self, wheel_directory: Any, config_settings: Any = None, metadata_directory: Any = None) -> str:
         if pure():
             for name in kernels():
-                suffix = sysconfig.get_config_var("EXT_SUFFIX")
-                with contextlib.suppress(FileNotFoundError):
-                    ROOT.joinpath(*name.split(".")).with_suffix(suffix).unlink()
+                beside(name).unlink(missing_ok=True)
         basename: str = super().build_editable(wheel_directory, config_settings, metadata_directory)
         return basename
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 try:
     from spicetui import _cython as cython
 except ImportError:
-    import cython
+    import cython  # type: ignore[no-redef]
 
 if not cython.compiled:
     from spicetui._cython import copy_between, copy_words, pointer, pointer32, unpack24
@@ -70,7 +70,7 @@ class Picture:
         self.head = head
         self.memory = memory
         self.count = memory.size // 4
-        self.pixels = pointer32(memoryview(memory))
+        self.pixels = pointer32(memory.data)
 
 
 @cython.cclass

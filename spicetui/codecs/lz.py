@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 try:
     from spicetui import _cython as cython
 except ImportError:
-    import cython
+    import cython  # type: ignore[no-redef]
 
 if not cython.compiled:
     from spicetui._cython import copy_bytes, copy_words, pointer, pointer32, unpack24
@@ -279,9 +279,9 @@ def decode(
     table = _table(kind, palette) if kind <= PLT8 else None
     image = np.empty((height, width, 4), np.uint8)
     if RGB16 <= kind <= RGBA:
-        _decode_colours(data, kind, width, height, top_down, memoryview(image))
+        _decode_colours(data, kind, width, height, top_down, image.data)
     else:
-        _decode_plane(data, kind, width, height, stride, top_down, memoryview(image), table)
+        _decode_plane(data, kind, width, height, stride, top_down, image.data, table)
     if sys.byteorder == "big":
         image.view(np.uint32).byteswap(inplace=True)
     return image
@@ -292,7 +292,7 @@ def decode_alpha(data: Buffer, pixels: npt.NDArray[np.uint8]) -> None:
 
     The colours stay as they are.  Raises CodecError for bad data and for another type or size; alpha is then undefined.
     """
-    kind, width, height, stride, top_down = peek(data)
+    kind, width, height, _, top_down = peek(data)
     if kind != XXXA:
         raise CodecError(f"LZ image of type {kind} where alpha (XXXA) was announced")
     check_size("LZ", width, height, (pixels.shape[1], pixels.shape[0]), pixels.size // 4)
@@ -303,7 +303,7 @@ def decode_alpha(data: Buffer, pixels: npt.NDArray[np.uint8]) -> None:
     length: cython.Py_ssize_t = view.nbytes
     count: cython.Py_ssize_t = height * width
     source: cython.p_uchar = pointer(view)
-    out: cython.p_uchar = pointer(memoryview(alpha))
+    out: cython.p_uchar = pointer(alpha.data)
     end: cython.Py_ssize_t
     with cython.nogil:
         end = plane(source, 28, length, out, count)
@@ -336,7 +336,7 @@ def _table(kind: int, palette: Sequence[int] | None) -> array[int]:
 def _decode_colours(data: Buffer, kind: int, width: int, height: int, top_down: bool, image: memoryview) -> None:
     view = _contiguous(data)
     alpha = np.empty(width * height if kind == RGBA else 0, np.uint8)
-    room = memoryview(alpha)
+    room = alpha.data
     source: cython.p_uchar = pointer(view)
     pixels: cython.p_uint = pointer32(image)
     plane_room: cython.p_uchar = pointer(room)
@@ -370,7 +370,7 @@ def _decode_plane(
 ) -> None:
     view = _contiguous(data)
     indices = np.empty(height * (width if table is None else stride), np.uint8)
-    room = memoryview(indices)
+    room = indices.data
     colour_view = memoryview(table if table is not None else b"")
     source: cython.p_uchar = pointer(view)
     pixels: cython.p_uint = pointer32(image)

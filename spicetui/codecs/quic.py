@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 try:
     from spicetui import _cython as cython
 except ImportError:
-    import cython
+    import cython  # type: ignore[no-redef]
 
 if not cython.compiled:
     from spicetui._cython import clz64, load64, pointer, pointer16, pointer32, shl64
@@ -46,7 +46,7 @@ _CHAOS = bytes.fromhex(
 )
 # By grade: a bucket's counters are halved when the least of them exceeds this.
 _TRIGGERS = struct.pack("7H", 110, 550, 900, 800, 550, 400, 350)
-_RUN_BITS = bytes((0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+_RUN_BITS = bytes.fromhex("0000000001010101020202020303030304040505060607070809") + bytes(range(10, 16))
 _LONGEST = 26  # bits of a codeword
 
 
@@ -64,7 +64,8 @@ class Family:
     """The tables of the codes for samples of eight or of five bits."""
 
     bits: cython.int
-    table: cython.p_uint  # 1024 entries a code: length | value << 8 | bucket << 16 | difference << 24; 0: longer than ten
+    # 1024 entries a code: length | value << 8 | bucket << 16 | difference << 24; 0: longer than ten
+    table: cython.p_uint
     lengths: cython.p_uint  # eight for a value: its length under each code, times 8
     zeros: cython.p_uchar  # of a code: leading zeros that mean the plain binary form
     tails: cython.p_uchar  # of a code: the binary form's bits behind the zeros
@@ -324,11 +325,16 @@ def long_code(family: Family, accumulator: cython.ulonglong, place: cython.uint)
 @cython.nogil
 @cython.exceptval(check=False)
 def rgb_row(
-    bits: Bits, model: Model, pixels: cython.p_uint, at: cython.Py_ssize_t, above: cython.Py_ssize_t, width: cython.Py_ssize_t
+    bits: Bits,
+    model: Model,
+    pixels: cython.p_uint,
+    at: cython.Py_ssize_t,
+    above: cython.Py_ssize_t,
+    width: cython.Py_ssize_t,
 ) -> cython.bint:
     """Decode the row whose first pixel is `at`; `above` is that of the row before, -1 in the first row.
 
-    There, with `above` one pixel to the left, the mean of both neighbours is the left one, which is the first row's rule.
+    There `above` is one pixel to the left, so that the mean of both neighbours is the left one: the first row's rule.
     """
     accumulator: cython.ulonglong = bits.accumulator
     count: cython.int = bits.count
@@ -580,7 +586,7 @@ class Decoder:
     def reset(self, family: Family, kind: cython.int, width: cython.Py_ssize_t) -> None:
         if kind != GRAY:
             self.colour.reset(family, width)
-        if kind == GRAY or kind == RGBA:
+        if kind in (GRAY, RGBA):
             self.plane.reset(family, width)
 
     @cython.cfunc
@@ -642,9 +648,7 @@ def peek(data: Buffer) -> Header:
     return Header(kind, width, height)
 
 
-def decode(
-    data: Buffer, *, size: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
-) -> npt.NDArray[np.uint8]:
+def decode(data: Buffer, *, size: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
     """Pixels of shape (height, width, 4), BGRX or BGRA, top row first; X is 0.
 
     `size`, where given, is the (width, height) that the stream must have.  Raises CodecError for bad data.
@@ -664,7 +668,7 @@ def decode(
     decoder.reset(_family(5 if kind == RGB16 else 8), kind, width)
     decoder.bits.load(pointer(view), length)
     image = np.empty((height, width, 4), np.uint8)
-    room = memoryview(image)
+    room = image.data
     pixels: cython.p_uint = pointer32(room)
     rows: cython.Py_ssize_t
     c_kind: cython.int = kind
