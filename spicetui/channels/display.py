@@ -95,9 +95,10 @@ class DisplayChannel(Channel):
     # --- surfaces
 
     def on_surface_create(self, message: wire.SurfaceCreate) -> None:
+        before = self.canvas.primary
         self.canvas.surface_create(message)
-        if self.canvas.primary is not None and message.surface_id == self.canvas.primary.id:
-            self._damage.take()
+        if self.canvas.primary is not before:
+            self._damage.take()  # what is left was of the surface before
 
     def on_surface_destroy(self, message: wire.SurfaceDestroy) -> None:
         primary = self.canvas.primary
