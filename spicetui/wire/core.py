@@ -1,6 +1,6 @@
 """How a message is declared, and the codec that is generated from the declaration.
 
-A message or structure is a class with annotations in wire order; :func:`struct` makes it a slots dataclass with
+A message or structure is a class with annotations in wire order; :func:`struct` makes it a class with slots and
 ``read(reader)`` and ``write(writer, value)``.  Runs of fixed scalars, nested structures included, are read by one
 ``unpack_from``.  What depends on data (a clip, a brush, an image) is a class with ``read`` and ``write`` written by
 hand on the bounded :class:`Reader` and :class:`Writer`.
@@ -11,7 +11,6 @@ none; the pointed-to data follows the fixed part (spice.proto calls it ``@ptr``)
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import struct as _struct
 import typing
@@ -265,13 +264,13 @@ def _make_codec(kind: Any) -> Codec[Any]:
         return Codec(meta.read, meta.write, getattr(meta, "min_size", 0))
     if hasattr(kind, "read"):  # by hand
         return Codec(kind.read, kind.write, getattr(kind, "min_size", 1))
-    fields = [(f.name, _field_type(hint)) for f, hint in _hints(kind)]
+    fields = [(name, _field_type(hint)) for name, hint in _hints(kind)]
     return _compile(fields, None, None, kind_name=kind.__name__, kind=kind)
 
 
-def _hints(kind: type) -> Iterable[tuple[dataclasses.Field[Any], Any]]:
+def _hints(kind: type) -> Iterable[tuple[str, Any]]:
     hints = get_type_hints(kind, include_extras=True)
-    return [(f, hints[f.name]) for f in dataclasses.fields(kind)]
+    return [(name, hints[name]) for name in kind.__match_args__]  # type: ignore[attr-defined]
 
 
 def _field_type(hint: Any) -> Any:
@@ -373,10 +372,39 @@ def _nested(kind: type, fields: list[tuple[str, Fixed]]) -> Fixed:
     return nested
 
 
+class _Struct:
+    """What all structures share; a plain base class costs a tenth of what dataclasses take to make each class."""
+
+    __slots__ = ()
+    __match_args__: typing.ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        return f"{type(self).__name__}({fields})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__match_args__)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, as dataclasses have it
+
+
 @dataclass_transform()
 def struct(cls: type[T]) -> type[T]:
-    """Makes a class with annotations in wire order a structure."""
-    return dataclasses.dataclass(slots=True)(cls)
+    """Makes a class with annotations in wire order a structure: slots, constructor, equality, repr."""
+    names = tuple(cls.__annotations__)
+    body = "\n ".join(f"self.{name} = {name}" for name in names) or "pass"
+    made: dict[str, Any] = {}
+    exec(f"def __init__({', '.join(('self', *names))}):\n {body}", made)
+    members = {name: value for name, value in cls.__dict__.items() if name not in ("__dict__", "__weakref__")}
+    members |= {
+        "__slots__": names,
+        "__match_args__": names,
+        "__init__": made["__init__"],
+        "__qualname__": cls.__qualname__,
+    }
+    return typing.cast("type[T]", type(cls.__name__, (_Struct,), members))
 
 
 def read(kind: type[T], data: Buffer) -> T:
@@ -418,7 +446,7 @@ class Declare(typing.Protocol):
 
 def _declare(number: int, by_number: dict[int, type], numbers: dict[type, int]) -> Declare:
     def declare(cls: type[T]) -> type[T]:
-        made = cls if dataclasses.is_dataclass(cls) else struct(cls)
+        made = cls if issubclass(cls, _Struct) else struct(cls)
         by_number[number] = made
         numbers[made] = number
         return made
