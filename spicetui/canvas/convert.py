@@ -13,10 +13,10 @@ OPAQUE = np.uint32(0xFF000000)
 _WORDS = (PixelFormat.XRGB, PixelFormat.ARGB, PixelFormat.INDEXED)
 
 
-def convert(pixels: Array, source: PixelFormat, target: PixelFormat, high_bits: bool = False) -> Array:
-    """*pixels* itself where the formats share their bits; *high_bits* sets the top byte of what had 16 bits.
+def convert(pixels: Array, source: PixelFormat, target: PixelFormat) -> Array:
+    """*pixels* itself where the formats share their bits.
 
-    Colours become alpha by their own alpha, 0xff where they have none; alpha becomes black.
+    Colours become alpha by their own alpha, 0xff where they have none; alpha becomes black of that alpha.
     """
     if source is target:
         return pixels
@@ -24,10 +24,10 @@ def convert(pixels: Array, source: PixelFormat, target: PixelFormat, high_bits: 
         if source in _WORDS:
             return pixels
         if source is PixelFormat.RGB555:
-            return expand555(pixels, 0xFF000000 if high_bits else 0)
+            return expand555(pixels)
         if source is PixelFormat.RGB565:
             return expand565(pixels)
-        return np.zeros(pixels.shape, np.uint32)
+        return to_argb(pixels, source)
     if target is PixelFormat.RGB555 or target is PixelFormat.RGB565:
         if source is PixelFormat.INDEXED:  # the entries have the surface's format
             return pixels.astype(np.uint16)
@@ -51,9 +51,9 @@ def to_argb(pixels: Array, source: PixelFormat) -> Words:
     if source in _WORDS:
         return pixels.astype(np.uint32, copy=False) | OPAQUE
     if source is PixelFormat.RGB555:
-        return expand555(pixels, 0xFF000000)
+        return expand555(pixels)
     if source is PixelFormat.RGB565:
-        return expand565(pixels) | OPAQUE
+        return expand565(pixels)
     if source is PixelFormat.A8:
         return pixels.astype(np.uint32) << np.uint32(24)
     return pixels.astype(np.uint32) * OPAQUE
@@ -65,6 +65,7 @@ def from_argb(words: Words, target: PixelFormat) -> Array:
 
 
 def expand565(pixels: Array) -> Words:
+    """RGB565 to opaque ARGB."""
     v = pixels.astype(np.uint32)
     out: Words = (v & np.uint32(0xF800)) << np.uint32(8)
     out |= (v & 0xE000) << 3
@@ -72,6 +73,7 @@ def expand565(pixels: Array) -> Words:
     out |= (v & 0x0600) >> 1
     out |= (v & 0x001F) << 3
     out |= (v & 0x001C) >> 2
+    out |= OPAQUE
     return out
 
 

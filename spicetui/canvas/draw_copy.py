@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..codecs.pixmap import PixelFormat
 from ..geometry import Rect
 from ..wire.display import CopyBits, DrawBlend, DrawCopy, DrawOpaque
 from ..wire.image import Image
@@ -42,12 +43,18 @@ def picture(
     surface: Surface, part: Region, image: Image | None, area: Rect, box: Rect, mode: int, rop: Rop, sources: Sources
 ) -> None:
     """*area* of the image over *box*, as far as *part* reaches."""
-    pixels = sources.native(image, surface)
+    source = sources.picture(image)
+    pixels = sources.as_native(source, surface)
     if area.width == box.width and area.height == box.height:
         paint.blit(surface, part, pixels, box.x - area.x, box.y - area.y, rop)
         return
+    fmt = surface.pixel_format
+    if fmt is PixelFormat.XRGB:
+        fmt = PixelFormat.ARGB  # whatever the top byte is
+    elif fmt is PixelFormat.ARGB and rop is Rop.COPY and not sources.has_alpha(source, surface):
+        fmt = PixelFormat.XRGB  # opaque
     x1, y1 = part.box[:2]
-    paint.blit(surface, part, scaled(pixels, surface.pixel_format, area, box, part.box, mode), x1, y1, rop)
+    paint.blit(surface, part, scaled(pixels, fmt, area, box, part.box, mode), x1, y1, rop)
 
 
 def copy_bits(surface: Surface, message: CopyBits, sources: Sources) -> Region:

@@ -11,7 +11,7 @@ from ..codecs.pixmap import Array, PixelFormat
 from ..errors import CodecError
 from ..geometry import Rect
 from ..wire.enums import ImageScaleMode
-from .convert import Words, from_argb, to_argb
+from .convert import OPAQUE, Words, from_argb, to_argb
 from .region import Box
 
 _ONE = 1 << 16
@@ -44,10 +44,15 @@ def axis(source_start: int, source_length: int, length: int, limit: int) -> Axis
 
 
 def scaled(pixels: Array, fmt: PixelFormat, area: Rect, dest: Rect, part: Box, mode: int) -> Array:
-    """What *part* of the destination shows when *area* of the picture is drawn over *dest*, in the format *fmt*."""
+    """What *part* of the destination shows when *area* of the picture is drawn over *dest*.
+
+    *fmt* is the format of both; XRGB comes out opaque where the picture is, and 0 around it.
+    """
     x = axis(area.x, area.width, dest.width, pixels.shape[1]).centres(part[0] - dest.x, part[2] - dest.x)
     y = axis(area.y, area.height, dest.height, pixels.shape[0]).centres(part[1] - dest.y, part[3] - dest.y)
     if mode == ImageScaleMode.NEAREST:
+        if fmt is PixelFormat.XRGB:
+            return nearest(pixels | OPAQUE, x, y)
         return nearest(pixels, x, y)
     if mode != ImageScaleMode.INTERPOLATE:
         raise CodecError(f"unknown scale mode {mode}")

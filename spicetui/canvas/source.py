@@ -21,11 +21,11 @@ _SIXTEEN = (PixelFormat.RGB555, PixelFormat.RGB565)
 
 
 class Picture(NamedTuple):
-    """Pixels (H, W) in *format*; *surface* when they are a surface's own."""
+    """Pixels (H, W) in *format*; *surface* when they are a surface's own, *kept* when they come from the cache."""
 
     pixels: Array
     format: PixelFormat
-    high_bits: bool = False
+    kept: bool = False
     surface: Surface | None = None
 
 
@@ -58,14 +58,24 @@ class Sources:
         pixmap = self._pixmaps.get(id(image))
         if pixmap is None:
             raise CodecError(f"image {image.descriptor.id:#x} was not decoded")
-        return Picture(pixmap.pixels, pixmap.format, pixmap.high_bits)
+        return Picture(pixmap.pixels, pixmap.format, pixmap.kept)
 
     def native(self, image: Image | None, target: Surface) -> Array:
-        """The image's pixels in the format of *target*; its own when the image is a surface of that format."""
-        picture = self.picture(image)
+        """The image's pixels in the format of *target*."""
+        return self.as_native(self.picture(image), target)
+
+    @staticmethod
+    def as_native(picture: Picture, target: Surface) -> Array:
         if picture.surface is not None and picture.format in _SIXTEEN and target.pixel_format in _SIXTEEN:
             return picture.pixels  # between surfaces the reference copies the bits of both formats
-        return convert(picture.pixels, picture.format, target.pixel_format, picture.high_bits)
+        return convert(picture.pixels, picture.format, target.pixel_format)
+
+    @staticmethod
+    def has_alpha(picture: Picture, target: Surface) -> bool:
+        """Whether the top byte means something; the reference caches palettes in the format of the surface."""
+        if picture.format is PixelFormat.INDEXED:
+            return picture.kept and target.pixel_format is PixelFormat.ARGB
+        return picture.format is PixelFormat.ARGB
 
     def brush(self, brush: Brush, target: Surface) -> int | Tile:
         """A colour or a tile; no brush at all is the colour 0, since the operation may not need a source."""

@@ -47,15 +47,15 @@ def decode(bitmap: BitmapData, palette: Sequence[int] | None) -> Pixmap:
         rows = rows[::-1]
     fmt = bitmap.format
     if fmt == BitmapFmt.FMT_32BIT:
-        return Pixmap(PixelFormat.XRGB, rows[:, : width * 4].view(np.uint32))
+        return Pixmap(PixelFormat.XRGB, rows[:, : width * 4].view(np.uint32), borrowed=True)
     if fmt == BitmapFmt.FMT_RGBA:
-        return Pixmap(PixelFormat.ARGB, rows[:, : width * 4].view(np.uint32))
+        return Pixmap(PixelFormat.ARGB, rows[:, : width * 4].view(np.uint32), borrowed=True)
     if fmt == BitmapFmt.FMT_16BIT:
-        return Pixmap(PixelFormat.RGB555, rows[:, : width * 2].view(np.uint16))
+        return Pixmap(PixelFormat.RGB555, rows[:, : width * 2].view(np.uint16), borrowed=True)
     if fmt == BitmapFmt.FMT_24BIT:
         return Pixmap(PixelFormat.XRGB, packed24(rows[:, : width * 3]))
     if fmt == BitmapFmt.FMT_8BIT_A:
-        return Pixmap(PixelFormat.A8, rows[:, :width])
+        return Pixmap(PixelFormat.A8, rows[:, :width], borrowed=True)
     index = _indices(rows, width, bits, fmt in (BitmapFmt.FMT_1BIT_LE, BitmapFmt.FMT_4BIT_LE))
     mask = index if bits == 1 else None
     if palette is None:
@@ -86,9 +86,10 @@ def entries(palette: Sequence[int]) -> npt.NDArray[np.uint32]:
     return out
 
 
-def packed24(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
-    """Rows of B, G, R bytes as XRGB with the top byte 0."""
+def packed24(rows: npt.NDArray[np.uint8], high: int = 0) -> npt.NDArray[np.uint32]:
+    """Rows of B, G, R bytes as XRGB with *high* as the top byte."""
     height, width = rows.shape[0], rows.shape[1] // 3
-    out = np.zeros((height, width, 4), np.uint8)
+    out = np.empty((height, width, 4), np.uint8)
+    out[:, :, 3] = high
     out[:, :, :3] = rows.reshape(height, width, 3)
     return out.view(np.uint32)[:, :, 0]

@@ -23,6 +23,7 @@ from .pixmap import Pixmap as Pixmap
 _CACHE_ME, _REPLACE, _HIGH = ImageFlags.CACHE_ME, ImageFlags.CACHE_REPLACE_ME, ImageFlags.HIGH_BITS_SET
 _TO_CACHE = int(_CACHE_ME | _REPLACE)
 _HIGH_BITS = np.uint32(0xFF000000)
+_WITHOUT_ALPHA = (PixelFormat.XRGB, PixelFormat.INDEXED)
 _FROM_CACHE = (ImageType.FROM_CACHE, ImageType.FROM_CACHE_LOSSLESS)
 _LOSSY = (ImageType.JPEG, ImageType.JPEG_ALPHA)
 
@@ -55,13 +56,12 @@ class ImageDecoder:
         if kind in _FROM_CACHE:
             return self.pixmaps.get(descriptor.id, lossless=kind == ImageType.FROM_CACHE_LOSSLESS)
         pixmap, sixteen = self._decode(image)
-        if flags & _HIGH:
-            if sixteen and not flags & _TO_CACHE:
-                pixmap.high_bits = True
-            elif pixmap.format in (PixelFormat.XRGB, PixelFormat.INDEXED):
-                pixmap.pixels = pixmap.pixels | _HIGH_BITS
+        # The reference caches colours of 16 bits as such, and makes them opaque when it widens them.
+        if (flags & _HIGH or (sixteen and flags & _TO_CACHE)) and pixmap.format in _WITHOUT_ALPHA:
+            pixmap.pixels = pixmap.pixels | _HIGH_BITS
+            pixmap.borrowed = False
         if flags & _TO_CACHE:
-            pixmap = pixmap.owned()
+            pixmap = pixmap.keep()
             if flags & _CACHE_ME:
                 self.pixmaps.add(descriptor.id, pixmap)
             elif pixmap.lossy:
@@ -71,13 +71,12 @@ class ImageDecoder:
         return pixmap
 
     def _decode(self, image: Image) -> tuple[Pixmap, bool]:
-        """The picture, and whether its colours have 16 bits until something of 32 is asked for."""
+        """The picture, and whether it was widened from 16 bits."""
         descriptor, data = image.descriptor, image.data
         kind = descriptor.type
         size = (descriptor.width, descriptor.height)
         if isinstance(data, BitmapData):
-            pixmap = bitmap.decode(data, self._palette(data.palette, data.flags))
-            return pixmap, pixmap.format is PixelFormat.RGB555
+            return bitmap.decode(data, self._palette(data.palette, data.flags)), False
         check_size(ImageType(kind).name, *size, None, MAX_PIXELS)
         if isinstance(data, BinaryData):
             if kind == ImageType.QUIC:
@@ -93,8 +92,7 @@ class ImageDecoder:
                 pixmap.lossy = True
                 return pixmap, False
             if kind == ImageType.LZ4:
-                pixmap = lz4.decode(data.data, *size)
-                return pixmap, pixmap.format is PixelFormat.RGB555
+                return lz4.decode(data.data, *size), False
         elif isinstance(data, LzPltData):
             return _lz(data.data, size, self._palette(data.palette, data.flags))
         elif isinstance(data, ZlibGlzData):

@@ -35,7 +35,7 @@ def decode(data: Buffer, width: int, height: int) -> Pixmap:
     if fmt == BitmapFmt.FMT_16BIT:
         return Pixmap(PixelFormat.RGB555, rows.view(np.uint16))
     if fmt == BitmapFmt.FMT_24BIT:
-        return Pixmap(PixelFormat.XRGB, packed24(rows))
+        return Pixmap(PixelFormat.XRGB, packed24(rows, 255))
     return Pixmap(PixelFormat.ARGB if fmt == BitmapFmt.FMT_RGBA else PixelFormat.XRGB, rows.view(np.uint32))
 
 

@@ -40,15 +40,16 @@ class Pixmap:
     """A decoded image, rows top first; read-only for whoever draws it.
 
     *pixels* is (H, W) of the format's dtype, with any strides.  *bits* is (H, W) uint8 of 0 and 1 where the image is
-    one bit deep, so that it can serve as a mask whatever its palette says.  *high_bits* asks for a set top byte when
-    a format of 16 bits is made one of 32.
+    one bit deep, so that it can serve as a mask whatever its palette says.  *kept* is set in the cache.  *borrowed*:
+    the pixels are a view of the message.
     """
 
     format: PixelFormat
     pixels: Array
     lossy: bool = False
     bits: npt.NDArray[np.uint8] | None = None
-    high_bits: bool = False
+    kept: bool = False
+    borrowed: bool = False
 
     @property
     def width(self) -> int:
@@ -62,18 +63,14 @@ class Pixmap:
     def area(self) -> int:
         return int(self.pixels.size)
 
-    def owned(self) -> Pixmap:
-        """The same with arrays of its own, which outlive the message that the data came in."""
-        if self.pixels.flags.owndata and self.pixels.flags.c_contiguous:
-            return self
-        bits = self.bits
-        if bits is not None:
-            bits = self.pixels.view(np.uint8) if bits is self.pixels else bits.copy()
-        return Pixmap(self.format, self.pixels.copy(), self.lossy, bits, self.high_bits)
+    def keep(self) -> Pixmap:
+        """For the cache: the same with pixels that outlive the message."""
+        pixels = self.pixels.copy() if self.borrowed else self.pixels
+        return Pixmap(self.format, pixels, self.lossy, self.bits, True)
 
 
-def expand555(pixels: Array, high: int = 0) -> npt.NDArray[np.uint32]:
-    """RGB555 to XRGB: five bits to eight by repeating the top ones; *high* is or-ed in."""
+def expand555(pixels: Array) -> npt.NDArray[np.uint32]:
+    """RGB555 to opaque ARGB: five bits to eight by repeating the top ones."""
     v = pixels.astype(np.uint32)
     out: npt.NDArray[np.uint32] = (v & np.uint32(0x7C00)) << np.uint32(9)
     out |= (v & 0x7000) << 4
@@ -81,6 +78,5 @@ def expand555(pixels: Array, high: int = 0) -> npt.NDArray[np.uint32]:
     out |= (v & 0x0380) << 1
     out |= (v & 0x001F) << 3
     out |= (v & 0x001C) >> 2
-    if high:
-        out |= np.uint32(high)
+    out |= np.uint32(0xFF000000)
     return out
