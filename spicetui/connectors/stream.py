@@ -24,6 +24,7 @@ class SocketStream(asyncio.BufferedProtocol):
         self._start = self._end = 0  # what is received and not yet read
         self._paused = False  # reading: the buffer is full
         self._eof = False
+        self._closing = False  # by this side: what still comes is thrown away
         self._error: OSError | None = None
         self._readable: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None  # set while the write queue is too long
@@ -37,6 +38,8 @@ class SocketStream(asyncio.BufferedProtocol):
         self.transport.set_write_buffer_limits(high=WRITE_HIGH)
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        if self._closing:
+            return self._buffer
         if self._start and RECEIVE_SIZE - self._end < RECEIVE_SIZE // 4:
             rest = self._end - self._start
             self._buffer[:rest] = self._buffer[self._start : self._end]
@@ -44,6 +47,8 @@ class SocketStream(asyncio.BufferedProtocol):
         return self._buffer[self._end :]
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._closing:
+            return
         self._end += nbytes
         if self._end == RECEIVE_SIZE and self.transport is not None:
             self._paused = True
@@ -83,6 +88,8 @@ class SocketStream(asyncio.BufferedProtocol):
     async def read(self, max_bytes: int) -> bytes:
         """At least one byte and at most *max_bytes*; empty when the peer has closed. Raises OSError."""
         while self._start == self._end:
+            if self._closing:
+                return b""
             if self._error is not None:
                 raise type(self._error)(*self._error.args)
             if self._eof:
@@ -105,7 +112,7 @@ class SocketStream(asyncio.BufferedProtocol):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Queues *data*; does nothing on a stream that is lost, read() and drain() tell why."""
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self._closing or self.transport.is_closing():
             return
         if self.transport.get_write_buffer_size() > WRITE_LIMIT:
             self._error = TimeoutError("the server takes no more data")
@@ -119,14 +126,27 @@ class SocketStream(asyncio.BufferedProtocol):
             await asyncio.shield(self._writable)
         if self._error is not None:
             raise type(self._error)(*self._error.args)
-        if self._lost.done():
+        if self._closing or self._lost.done():
             raise ConnectionResetError("the connection is closed")
 
     async def aclose(self) -> None:
-        """Sends what is queued, as far as the peer takes it at once, and closes."""
+        """Sends what is queued, as far as the peer takes it at once, and closes.
+
+        Only the sending half is closed first, until the peer has closed too: then it has taken everything, and it
+        never writes to a closed socket, which spice-server 0.15 does not always survive while it opens a channel.
+        """
         if self.transport is None:
             return
-        self.transport.close()
+        self._closing = True
+        self._start = self._end = 0
+        self._wake_reader()
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            if self._paused:
+                self._paused = False
+                self.transport.resume_reading()
+            self.transport.write_eof()
+        else:
+            self.transport.close()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await asyncio.shield(self._lost)
