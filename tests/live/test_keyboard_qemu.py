@@ -21,7 +21,10 @@ CAPS_LOCK_LED = 4
 
 
 async def test_every_key_of_105(private: Path, scancode_disk: Path, row: Row) -> None:
-    """One key after the other: its make bytes at the press, its break bytes at the release, nothing else."""
+    """One key after the other: its make bytes at the press, its break bytes at the release, nothing else.
+
+    QEMU holds Pause back until the whole sequence is there, and SPICE sends the second half with the release.
+    """
     assert len(PRESS) == 105
     with Qemu(private, disk=scancode_disk) as machine:
         log = await asyncio.to_thread(ScancodeLog, machine)
@@ -30,8 +33,11 @@ async def test_every_key_of_105(private: Path, scancode_disk: Path, row: Row) ->
             for name, press in PRESS.items():
                 key = spicetui.Key[name]
                 client.inputs.key_down(key)
+                if name == "PAUSE":
+                    client.inputs.key_up(key)
                 assert await asyncio.to_thread(log.keyboard, len(press)) == press, f"press of {name}"
-                client.inputs.key_up(key)
+                if name != "PAUSE":
+                    client.inputs.key_up(key)
                 release = RELEASE[name]
                 assert await asyncio.to_thread(log.keyboard, len(release)) == release, f"release of {name}"
             assert not log.pending()

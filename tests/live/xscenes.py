@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -23,6 +25,36 @@ CORE_FONT = ("-fn", "fixed")
 SCALED_FONT = ("-fa", "DejaVu Sans Mono", "-fs", "11")
 COLOURS = "for c in 30 31 32 33 34 35 36 37 90 91 92 93 94 95 96 97; do printf '\\033[%sm%s The quick brown fox \\033[7m jumps over \\033[0m\\033[1;4;%sm the lazy dog\\033[0m\\n' $c $c $c; done"  # noqa: E501
 SCROLL = "for i in $(seq 400); do printf 'line %d, indented %*d\\n' $i $((i % 37 + 1)) $i; done"
+
+
+class Listener:
+    """The reading end of a fifo."""
+
+    def __init__(self, fifo: Path) -> None:
+        self._fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        self._held = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+
+    def read_through(self, end: bytes) -> bytes:
+        """Everything up to and with `end`."""
+        while end not in self._held:
+            ready, _, _ = select.select([self._fd], [], [], DEADLINE)
+            assert ready, f"waited for {end!r}, got {self._held!r}"
+            data = os.read(self._fd, 65536)
+            assert data, f"the terminal ended before {end!r}, after {self._held!r}"
+            self._held += data
+        taken, self._held = (
+            self._held[: self._held.index(end) + len(end)],
+            self._held[self._held.index(end) + len(end) :],
+        )
+        return taken
 
 
 class Desktop:
@@ -52,6 +84,17 @@ class Desktop:
         finally:
             os.close(reader)
         return self.server.run("xdotool", "search", "--sync", "--onlyvisible", "--name", f"^{name}$").split()[0]
+
+    def listener(self, place: str, setup: str) -> Listener:
+        """An xterm that prints `setup` and from then on hands over every byte that its keyboard and mouse send."""
+        fifo = self.server.directory / "listener.fifo"
+        os.mkfifo(fifo)
+        listener = self._stack.enter_context(Listener(fifo))
+        script = f"stty raw -echo; exec >/dev/tty; printf '{setup}\\033[6n'; exec cat >'{fifo}'"
+        words = ["xterm", "-T", "listener", "-geometry", place, *CORE_FONT, "-e", "sh", "-c", script]
+        self._stack.enter_context(self.server.start(words))
+        listener.read_through(b"R")  # the position report: set up and drawn
+        return listener
 
     def image(self, path: Path, place: str) -> str:
         """A window of ImageMagick's display with the picture."""
