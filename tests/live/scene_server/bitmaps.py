@@ -109,7 +109,8 @@ def photo(width: int, height: int, seed: int = 1) -> Bytes:
         for _ in range(4):
             cx, cy, size = random.uniform(0, width), random.uniform(0, height), random.uniform(5, 40)
             level += 80 * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * size * size))
-        layers.append(level + random.normal(0, 4, level.shape))
+        level -= level.min()
+        layers.append(level * (255 / max(1.0, level.max())) + random.normal(0, 4, level.shape))
     return np.clip(np.dstack(layers), 0, 255).astype(np.uint8)
 
 
@@ -163,9 +164,9 @@ def grays(colours: int) -> tuple[int, ...]:
 def translucent(width: int, height: int, seed: int = 1) -> Bytes:
     """Premultiplied RGBA with all kinds of alpha, nothing and everything among them."""
     random = np.random.default_rng(seed)
-    y, x = np.mgrid[0:height, 0:width]
-    level = (x * 255 // max(1, width - 1) + random.integers(-40, 40, (height, width))).clip(0, 255)
-    level[: height // 6] = 0
-    level[-(height // 6) :] = 255
+    _, x = np.mgrid[0:height, 0:width]
+    level = (x % 24 * 11 + random.integers(-20, 20, (height, width))).clip(0, 255)
+    level[0::11] = 0
+    level[5::11] = 255
     colour = photo(width, height, seed).astype(int)
     return np.dstack(((colour * level[:, :, None] + 127) // 255, level)).astype(np.uint8)
