@@ -6,7 +6,10 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cache
 from typing import Any
+
+import numpy as np
 
 from spicetui.geometry import Point, Rect
 
@@ -17,15 +20,20 @@ from ..scene_server.qxl import (
     Copy,
     CreateSurface,
     Draw,
+    Effect,
+    Fill,
     Image,
     Op,
     QxlCommand,
+    Solid,
     SurfaceFormat,
     SurfaceImage,
+    Whiteness,
 )
 
 SIZE = (1024, 768)
 MARGIN = 2
+MARK = (SIZE[0] - 1, SIZE[1] - 1)
 PAGE_SURFACE = 1
 
 
@@ -88,11 +96,18 @@ class Target:
     def takes(self, scene: Scene) -> bool:
         return not scene.needs & self.lacks
 
-    def begin(self, background: Bitmap) -> Iterator[QxlCommand]:
-        whole = Rect(0, 0, *SIZE)
+    alpha: bool = False
+
+    def begin(self) -> Iterator[QxlCommand]:
+        """Once, before all pages."""
         if not self.primary:
             yield CreateSurface(PAGE_SURFACE, self.format, *SIZE)
-        yield Draw(Copy(Image(background), whole), whole, surface=0 if self.primary else PAGE_SURFACE)
+
+    def clear(self) -> Iterator[QxlCommand]:
+        """Puts the background under a page."""
+        whole = Rect(0, 0, *SIZE)
+        surface = 0 if self.primary else PAGE_SURFACE
+        yield Draw(Copy(Image(background()), whole), whole, surface=surface, effect=Effect.OPAQUE)
 
     def place(self, commands: Iterable[QxlCommand]) -> Iterator[QxlCommand]:
         """The scenes' commands, those for the shown surface moved to the page's."""
@@ -106,10 +121,18 @@ class Target:
             return
         whole = Rect(0, 0, *SIZE)
         source = SurfaceImage(PAGE_SURFACE, *SIZE)
-        if self.format in (SurfaceFormat.XRGB, SurfaceFormat.ARGB):
+        if self.alpha:
+            yield Draw(Whiteness(), whole, effect=Effect.OPAQUE)
+            yield Draw(Composite(8, source), whole)  # what is not covered stays
+        elif self.format in (SurfaceFormat.XRGB, SurfaceFormat.ARGB):
             yield Draw(Copy(source, whole), whole)
         else:
             yield Draw(Composite(1, source), whole)  # copying between depths is not for every canvas
+
+    def mark(self, number: int) -> tuple[Draw, tuple[int, int, int]]:
+        """A last pixel, to be seen when everything else is drawn, and its colour; two in a row differ."""
+        level = 255 * (number % 2)
+        return Draw(Fill(Solid(0x010101 * level)), Rect(*MARK, 1, 1)), (level, level, level)
 
 
 PRIMARY = Target("primary", SurfaceFormat.XRGB, True)
@@ -117,7 +140,8 @@ PRIMARY_555 = Target("primary 555", SurfaceFormat.RGB555, True, frozenset((Need.
 OFF_SCREEN = Target("off-screen", SurfaceFormat.XRGB, False)
 OFF_SCREEN_ARGB = Target("off-screen ARGB", SurfaceFormat.ARGB, False)
 OFF_SCREEN_565 = Target("off-screen 565", SurfaceFormat.RGB565, False, frozenset(Need))
-TARGETS = (PRIMARY, PRIMARY_555, OFF_SCREEN, OFF_SCREEN_ARGB, OFF_SCREEN_565)
+OFF_SCREEN_ALPHA = Target("off-screen ARGB, alpha", SurfaceFormat.ARGB, False, alpha=True)
+TARGETS = (PRIMARY, PRIMARY_555, OFF_SCREEN, OFF_SCREEN_ARGB, OFF_SCREEN_ALPHA, OFF_SCREEN_565)
 
 
 @dataclass(frozen=True)
@@ -136,10 +160,12 @@ class Page:
             for number in range(len(self.scenes))
         ]
 
-    def commands(self, target: Target) -> Iterator[QxlCommand]:
+    def commands(self, target: Target) -> list[QxlCommand]:
         surfaces = itertools.count(PAGE_SURFACE + 1)
+        drawn: list[QxlCommand] = []
         for scene, area in zip(self.scenes, self.cells, strict=True):
-            yield from target.place(scene.draw(Cell(area, surfaces, target.format)))
+            drawn += target.place(scene.draw(Cell(area, surfaces, target.format)))
+        return drawn
 
 
 def pages(scenes: Sequence[Scene], target: Target, width: int = 64, height: int = 48) -> list[Page]:
@@ -148,9 +174,11 @@ def pages(scenes: Sequence[Scene], target: Target, width: int = 64, height: int 
     return [Page(taken[at : at + room], width, height) for at in range(0, len(taken), room)]
 
 
+@cache
 def background() -> Bitmap:
-    """What the scenes are drawn on: every level of every colour, nothing flat."""
-    return bitmaps.true_colour(bitmaps.photo(*SIZE, 11))
+    """What the scenes are drawn on: every level of every colour and of alpha, nothing flat."""
+    alpha = bitmaps.photo(*SIZE, 12)[:, :, :1]
+    return bitmaps.true_colour(np.dstack((bitmaps.photo(*SIZE, 11), alpha)), Format.RGBA)
 
 
 def in_format(

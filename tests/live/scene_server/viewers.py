@@ -1,0 +1,132 @@
+"""Who looks at the scenes: the reference client, and this project's library; both wait for a mark in the picture."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+import spicetui
+
+from .. import library, picture
+from ..process import DEADLINE
+from ..reference import Address, Reference
+
+T = TypeVar("T")
+Colour = tuple[int, int, int]
+
+
+class Viewer(Protocol):
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def until(self, x: int, y: int, colour: Colour, display: int = 0) -> picture.Picture:
+        """The picture as soon as that pixel has the colour."""
+        ...
+
+
+class ReferenceViewer:
+    name = "reference"
+
+    def __init__(self, directory: Path, address: Address) -> None:
+        self._reference = Reference(directory, address)
+
+    def __enter__(self) -> Self:
+        self._reference.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reference.__exit__(kind, error, trace)
+
+    def until(self, x: int, y: int, colour: Colour, display: int = 0) -> picture.Picture:
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            self._reference.rest(20, display)
+            shown = self._reference.picture(display)
+            if tuple(shown[y, x]) == colour:
+                return shown
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the reference shows {tuple(shown[y, x])} at {x},{y}, not {colour}")
+
+
+class OurViewer:
+    """The library on an event loop of its own thread."""
+
+    name = "ours"
+
+    def __init__(self, directory: Path, address: Address) -> None:
+        self._address = address
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="ours", daemon=True)
+
+    def _run(self, doing: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(2 * DEADLINE)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self._run(self._connect())
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._run(self.client.aclose())
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _connect(self) -> None:
+        self.watcher = library.Watcher()
+        self.client = await library.connect(self._address, self.watcher)
+
+    def until(self, x: int, y: int, colour: Colour, display: int = 0) -> picture.Picture:
+        return self._run(self._until(x, y, colour, display))
+
+    async def _until(self, x: int, y: int, colour: Colour, display: int) -> picture.Picture:
+        def marked() -> bool:
+            try:
+                pixel = self.client.screenshot(display).pixels[y, x, 2::-1]
+            except spicetui.FeatureMissing:
+                return False
+            return tuple(pixel) == colour
+
+        over = asyncio.ensure_future(self.client.wait_closed())
+        waiting = asyncio.ensure_future(self.watcher.until(marked, DEADLINE))
+        try:
+            await asyncio.wait((over, waiting), return_when=asyncio.FIRST_COMPLETED)
+            if over.done() and not waiting.done():
+                over.result()
+                raise ConnectionError("the session ended")
+            if not waiting.result():
+                raise TimeoutError(f"no {colour} at {x},{y}; not drawn: {dict(self.unsupported)}")
+        finally:
+            over.cancel()
+            waiting.cancel()
+            await asyncio.gather(over, waiting, return_exceptions=True)
+        rgb: picture.Picture = self.client.screenshot(display).pixels[:, :, 2::-1].copy()
+        return rgb
+
+    @property
+    def unsupported(self) -> Counter[str]:
+        return self.client.unsupported
+
+
+VIEWERS: tuple[type[ReferenceViewer] | type[OurViewer], ...] = (ReferenceViewer, OurViewer)

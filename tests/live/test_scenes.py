@@ -1,0 +1,98 @@
+"""Every drawing operation with all that it can be combined with, sent by libspice-server: the pictures are equal.
+
+A scene is one cell of a page; the server sends its commands to a connected client, whose own canvas draws them. The
+reference client sees the same pages from a server of the same sort; a scene that differs is a row of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from . import picture
+from .conftest import Row
+from .scene_server.build import build
+from .scene_server.qxl import CreateSurface, DestroySurface, SurfaceFormat
+from .scene_server.server import SceneServer
+from .scene_server.viewers import VIEWERS, OurViewer, ReferenceViewer
+from .scenes import MARK, SIZE, TARGETS, Page, Scene, Target, alphas, composites, copies, fills, pages, rop3, strokes, texts
+
+GROUPS: dict[str, tuple[Sequence[Scene], tuple[int, int]]] = {
+    "fill, blackness, whiteness, invers": (fills.SCENES, (64, 48)),
+    "copy, blend, opaque, transparent, copy bits": (copies.SCENES, (64, 48)),
+    "rop3": (rop3.SCENES, rop3.CELL),
+    "stroke": (strokes.SCENES, (64, 48)),
+    "text": (texts.SCENES, (64, 48)),
+    "alpha blend": (alphas.SCENES, (64, 48)),
+    "composite": (composites.SCENES, (64, 48)),
+}
+SHOWN = 12
+"""Scenes that differ named in a failure; all are in the table."""
+
+KNOWN: dict[tuple[str, str], str] = {}
+"""(target, scene) that may differ from the reference, and why."""
+
+
+@pytest.fixture(scope="session")
+def scene_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("scene-server"))
+
+
+Pictures = dict[str, list[picture.Picture]]
+
+
+def draw_page(server: SceneServer, viewer: ReferenceViewer | OurViewer, target: Target, page: Page, number: int) -> picture.Picture:
+    """The page as the viewer shows it; its surfaces are gone afterwards."""
+    commands = page.commands(target)
+    mark, colour = target.mark(number)
+    server.draw([*target.clear(), *commands, *target.show(), mark])
+    shown = viewer.until(*MARK, colour)
+    made = [command.surface for command in commands if isinstance(command, CreateSurface)]
+    server.draw([DestroySurface(surface) for surface in made])
+    for surface in made:
+        server.wait_released(surface)
+    return shown
+
+
+def draw_pages(program: Path, directory: Path, target: Target, kind: type[ReferenceViewer] | type[OurViewer]) -> Pictures:
+    """Each group's pages as a viewer shows them that was there before they were drawn."""
+    seen: Pictures = {}
+    number = 0
+    with SceneServer(program, directory) as server:
+        server.primary(*SIZE, target.format if target.primary else SurfaceFormat.XRGB)
+        with kind(directory, server.address()) as viewer:
+            server.wait_client()
+            server.draw(target.begin())
+            for name, (scenes, size) in GROUPS.items():
+                seen[name] = []
+                for page in pages(scenes, target, *size):
+                    number += 1
+                    seen[name].append(draw_page(server, viewer, target, page, number))
+    return seen
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=[target.name for target in TARGETS])
+def test_a_connected_client_draws_what_the_reference_draws(
+    target: Target, scene_program: Path, private: Path, row: Row
+) -> None:
+    reference, ours = (draw_pages(scene_program, private, target, kind) for kind in VIEWERS)
+    wrong: list[str] = []
+    for name, (scenes, size) in GROUPS.items():
+        count = differing = worst = 0
+        for page, truth, shown in zip(pages(scenes, target, *size), reference[name], ours[name], strict=True):
+            for scene, area in zip(page.scenes, page.cells, strict=True):
+                count += 1
+                found = picture.difference(shown[area.slices()], truth[area.slices()])
+                if not found:
+                    continue
+                reason = KNOWN.get((target.name, scene.name), "")
+                row("scenes that differ", target=target.name, scene=scene.name, difference=found, reason=reason)
+                if not reason:
+                    differing += 1
+                    worst = max(worst, picture.levels_apart(shown[area.slices()], truth[area.slices()]))
+                    wrong.append(f"{scene.name}: {found}")
+        row("scenes", group=name, target=target.name, scenes=count, differing=differing, levels=worst)
+    assert not wrong, f"{len(wrong)} scenes differ on {target.name}: " + "; ".join(wrong[:SHOWN])
