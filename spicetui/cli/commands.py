@@ -1,0 +1,27 @@
+"""Every command; a command is added by its file and its row."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """*module* in this package has ``add_arguments(parser)`` and ``run(arguments) -> int``."""
+
+    name: str
+    module: str
+    group: str
+    summary: str
+
+
+COMMANDS = (
+    Command("view", "view", "See", "show the machine in this terminal and drive it (the word may be left out)"),
+    Command("screenshot", "screenshot", "See", "write the exact picture of a display to a PNG or PPM file"),
+    Command("info", "info", "See", "tell what the server offers: channels, capabilities, displays, mouse mode"),
+    Command("type", "type_text", "Drive", "type text"),
+    Command("key", "press_keys", "Drive", "press keys and combinations such as ctrl+alt+delete"),
+    Command("mouse", "pointer", "Drive", "move the pointer, click, drag, turn the wheel"),
+    Command("demo", "demo", "Serve", "run the demo desktop as a server for any SPICE client"),
+)
+
+BY_NAME = {command.name: command for command in COMMANDS}

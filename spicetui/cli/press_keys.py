@@ -1,0 +1,70 @@
+"""``spicetui key TARGET COMBO…``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .exits import OK
+from .options import add_common, add_target, forbid_read_only, milliseconds, start_log
+from .run import run_async
+
+if TYPE_CHECKING:
+    from ..channels.inputs import Inputs
+    from ..keymap.keys import Key
+
+EPILOG = """\
+examples:
+  spicetui key localhost:5900 ctrl+alt+delete
+  spicetui key localhost:5900 esc down down enter
+  spicetui key localhost:5900 super --hold 1000
+
+Keys are named by their place on a US keyboard: a…z, 0…9, f1…f24, esc, tab, enter, backspace, space, ctrl, shift, alt,
+altgr, super, menu, insert, delete, home, end, pgup, pgdn, up, down, left, right, print, pause, capslock, numlock,
+kp_0…kp_9, kp_enter, iso, mute, volume_up and so on; a plus sign joins those that are held together."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_target(parser)
+    parser.add_argument("combos", metavar="COMBO", nargs="+", help="keys joined by +; several are pressed one by one")
+    parser.add_argument(
+        "--hold", metavar="MS", type=milliseconds, default=20, help="how long each is held down (default 20)"
+    )
+    add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from ..keymap.keys import parse_combo
+
+    forbid_read_only(arguments)
+    start_log(arguments)
+    return run_async(press_keys(arguments, [parse_combo(combo) for combo in arguments.combos]))
+
+
+async def press_keys(arguments: argparse.Namespace, combos: Sequence[Sequence[Key]]) -> int:
+    from .session import ready_inputs, session
+    from .type_text import LOCKS_SECONDS
+
+    async with session(arguments) as client:
+        inputs = await ready_inputs(client, LOCKS_SECONDS)
+        for combo in combos:
+            await press(inputs, combo, arguments.hold / 1000)
+    return OK
+
+
+async def press(inputs: Inputs, combo: Sequence[Key], hold: float) -> None:
+    """The keys go down in order, are held for *hold* seconds, and come up in the reverse order."""
+    from .type_text import pause
+
+    try:
+        for key in combo:
+            inputs.key_down(key)
+            await pause(inputs)
+        await asyncio.sleep(hold)
+        for key in reversed(combo):
+            inputs.key_up(key)
+            await pause(inputs)
+    finally:
+        inputs.release_all()

@@ -1,0 +1,121 @@
+"""``spicetui screenshot TARGET FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import SpiceError
+from ..interfaces import BaseDriver
+from .exits import OK, UsageError, complain
+from .options import add_common, add_target, display_number, milliseconds, start_log
+from .run import run_async
+
+if TYPE_CHECKING:
+    from ..canvas.surface import Surface
+    from ..client import Client
+    from ..geometry import Rect
+
+EPILOG = """\
+The picture is taken when the screen has rested for --settle milliseconds; a screen that never rests, such as one with
+a blinking text cursor, is taken when --timeout is over."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_target(parser)
+    parser.add_argument("file", metavar="FILE", help="where to write it, ending in .png or .ppm")
+    parser.add_argument("--display", metavar="N", type=display_number, default=0, help="which display (default 0)")
+    parser.add_argument(
+        "--settle", metavar="MS", type=milliseconds, default=250, help="how long it must rest (default 250)"
+    )
+    parser.add_argument("--cursor", action="store_true", help="with the pointer painted in")
+    add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    path = Path(arguments.file)
+    if path.suffix.lower() not in (".png", ".ppm"):
+        raise UsageError(f"{arguments.file}: the picture's name must end in .png or .ppm")
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"{arguments.file}: there is no folder to write it to")
+    start_log(arguments)
+    return run_async(screenshot(arguments, path))
+
+
+class Watch(BaseDriver):
+    """Remembers when the display changed last."""
+
+    def __init__(self, display: int) -> None:
+        self._display = display
+        self._now = asyncio.get_running_loop().time
+        self.changed_at = self._now()
+
+    def display_init(self, surface: Surface) -> None:
+        self.display_refresh(surface, ())
+
+    def display_refresh(self, surface: Surface, damage: Sequence[Rect]) -> None:
+        if surface.display == self._display:
+            self.changed_at = self._now()
+
+    async def rest(self, seconds: float, deadline: float) -> bool:
+        """Waits until nothing has changed for so long; False when *deadline* comes first."""
+        while (rested_at := self.changed_at + seconds) > self._now():
+            if rested_at > deadline:
+                await asyncio.sleep(deadline - self._now())
+                if self.changed_at + seconds > deadline:
+                    return False
+            await asyncio.sleep(rested_at - self._now())
+        return True
+
+
+async def screenshot(arguments: argparse.Namespace, path: Path) -> int:
+    from .session import session
+
+    deadline = asyncio.get_running_loop().time() + arguments.timeout
+    watch = Watch(arguments.display)
+    async with session(arguments, watch) as client:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await client.wait_frame(arguments.display)
+        except TimeoutError:
+            raise SpiceError(
+                f"display {arguments.display} shows nothing within {arguments.timeout:g} s; is the machine running?"
+            ) from None
+        preparing = asyncio.create_task(asyncio.to_thread(_prepare, path))  # while the screen settles
+        rested = await watch.rest(arguments.settle / 1000, deadline)
+        await preparing
+        await asyncio.to_thread(_write, _picture(client, arguments.display, arguments.cursor), path)
+        for gap, count in sorted(client.unsupported.items()):
+            complain(f"warning: {gap} is not supported ({count} times), so the picture may differ there")
+    if not rested:
+        complain(f"warning: the screen did not rest for {arguments.settle} ms within {arguments.timeout:g} s")
+    return OK
+
+
+def _picture(client: Client, display: int, with_cursor: bool) -> Surface:
+    surface = client.screenshot(display)
+    cursor = client.cursors.get(display)
+    if with_cursor and cursor is not None and cursor.visible and cursor.cursor is not None:
+        cursor.cursor.paint(surface.pixels, cursor.x, cursor.y)
+    return surface
+
+
+def _prepare(path: Path) -> None:
+    """Imports what the writing needs."""
+    if path.suffix.lower() == ".png":
+        import PIL.PngImagePlugin  # noqa: F401
+
+
+def _write(surface: Surface, path: Path) -> None:
+    size = (surface.width, surface.height)
+    if path.suffix.lower() == ".ppm":
+        rgb = surface.pixels[:, :, 2::-1].tobytes()
+        path.write_bytes(b"P6\n%d %d\n255\n" % size + rgb)
+        return
+    from PIL import Image
+
+    image = Image.frombuffer("RGB", size, surface.pixels.tobytes(), "raw", "BGRX", 0, 1)
+    image.save(path, "PNG", compress_level=3)

@@ -1,0 +1,87 @@
+"""A session for one command: connected by the options, closed in order."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from ..errors import AuthError, ConnectError, FeatureMissing
+from .exits import complain
+from .options import read_password, read_target, session_options
+
+if TYPE_CHECKING:
+    from ..channels.inputs import Inputs
+    from ..client import Client
+    from ..interfaces import Driver
+
+FIRST_MESSAGE_SECONDS = 1.0
+LOOK_SECONDS = 0.002
+
+
+@contextlib.asynccontextmanager
+async def session(arguments: argparse.Namespace, driver: Driver | None = None) -> AsyncIterator[Client]:
+    """Connects to the TARGET of the command line and closes it in the end, whatever happens."""
+    target = read_target(arguments)
+    password = read_password(arguments, target)
+    try:
+        from ..client import connect
+
+        try:
+            client = await connect(
+                target.connector,
+                driver,
+                password=password,
+                options=session_options(arguments),
+                timeout=arguments.timeout,
+            )
+        except AuthError as error:
+            if password is None:
+                raise AuthError(
+                    f"{target.title}: {error}; give it with --password-file, SPICETUI_PASSWORD or --ask-password"
+                ) from error
+            raise AuthError(f"{target.title}: {error}; check the password") from error
+        except ConnectError as error:
+            if target.title in str(error):
+                raise
+            raise type(error)(f"cannot connect to {target.title}: {error}") from error
+        try:
+            yield client
+        finally:
+            await close(client)
+    finally:
+        await target.aclose()
+
+
+async def close(client: Client) -> None:
+    """Closes in an order that every server survives and in which no key is lost.
+
+    spice-server 0.15 crashes when a client is gone before its worker thread has taken up the display and cursor
+    channels; their first message says that it has. The inputs channel goes next, and its stream waits until the
+    server has read all: what it has not read when the main channel ends, it throws away.
+    """
+    try:
+        async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
+            while any(not channel.messages_in and not channel.closed for channel in client.channels.values()):
+                await asyncio.sleep(LOOK_SECONDS)
+    except TimeoutError:
+        pass
+    if client.inputs is not None:
+        await client.inputs.aclose()
+    await client.aclose()
+
+
+async def ready_inputs(client: Client, seconds: float) -> Inputs:
+    """The inputs channel once the server has told the state of its locks. Raises FeatureMissing."""
+    inputs = client.inputs
+    if inputs is None:
+        raise FeatureMissing("the server offers no keyboard and mouse (no inputs channel)")
+    try:
+        async with asyncio.timeout(seconds):
+            while not inputs.ready and not inputs.closed:
+                await asyncio.sleep(LOOK_SECONDS)
+    except TimeoutError:
+        complain("warning: the server has not told the state of its locks")
+    return inputs
