@@ -69,17 +69,6 @@ class Caps:
         return self
 
 
-def unusable(environment: Mapping[str, str]) -> str | None:
-    """Why nothing can be shown on this terminal at all, or None."""
-    term = environment.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
-        return (
-            f"this terminal cannot place a cursor (TERM is {term!r}); "
-            "set TERM to what it is, or use the screenshot command"
-        )
-    return None
-
-
 def _colors(environment: Mapping[str, str]) -> Colors:
     if environment.get("NO_COLOR"):
         return Colors.GRAY

@@ -21,6 +21,7 @@ from .scale import Mapping
 _loops: Any = _kernels if _kernels.COMPILED else fallback
 
 SPACE = 0x20
+INDEXED = _kernels.INDEXED  # marks a colour that is a number of the 256-colour palette
 UNKNOWN = 0xFFFFFFFF  # a cell of which it is not known what the terminal shows
 
 
@@ -228,4 +229,4 @@ def _palette() -> npt.NDArray[np.uint32]:
     for start in range(0, 1 << 15, 4096):
         part = wanted[start : start + 4096, np.newaxis] - known[np.newaxis]
         best[start : start + 4096] = np.argmin((part * part * weights).sum(axis=2), axis=1)
-    return best + np.uint32(16 | _kernels.INDEXED)
+    return best + np.uint32(16 | INDEXED)

@@ -1,0 +1,435 @@
+"""The Textual app around one session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from ..diagnostics import printable
+from ..errors import AuthError, ConnectError, SpiceError, TlsError
+from ..geometry import Point, Size
+from ..term.caps import Caps
+from ..term.cells import CellKind, Colors
+from ..term.keys import Chord
+from ..term.scale import Scale
+from ..term.tokenizer import KeyPress, Mouse, Paste
+from .commands import COMMANDS, Command
+from .driver import SpiceDriver
+from .guest_input import GuestInput
+from .link import Link
+from .screens.connecting import ConnectingScreen
+from .screens.failure import FailureScreen
+from .screens.help import HelpScreen
+from .screens.password import PasswordScreen
+from .screens.session import SessionScreen
+from .settings import Settings
+from .viewport import VMView
+from .widgets.menu import CommandMenu
+from .widgets.status import Status, StatusLine, human_bytes
+
+if TYPE_CHECKING:
+    from ..client import Client
+    from ..interfaces import Driver
+
+log = logging.getLogger("spicetui.tui.app")
+
+Connect = Callable[["Driver", "str | None"], Awaitable["Client"]]
+CLOSE_SECONDS = 2.0
+
+
+class SpiceApp(App[int]):
+    """Result: the exit status.  :attr:`failure` is the error that the user left the app with, if any."""
+
+    ENABLE_COMMAND_PALETTE = True
+    TITLE = "spicetui"
+    CSS = "Toast { max-width: 70; }"
+
+    def __init__(
+        self,
+        link: Link,
+        connect: Connect,
+        first: asyncio.Future[Client],
+        settings: Settings,
+        *,
+        terminal: tuple[int, int] = (0, 1),
+    ) -> None:
+        super().__init__(driver_class=SpiceDriver)
+        self.link = link
+        self.settings = settings
+        self.terminal = terminal  #: file descriptors of its input and output
+        self.terminal_driver: SpiceDriver | None = None
+        self.cell_px: Size | None = None
+        self.client: Client | None = None
+        self.failure: Exception | None = None
+        self.prefix = Chord.parse(settings.prefix)
+        self._connect = connect
+        self._first: asyncio.Future[Client] | None = first
+        self._ended = asyncio.Event()
+        self._pictured = asyncio.Event()
+        kind = CellKind.HALF if settings.graphics == "half" else CellKind.QUADRANT
+        self.view = VMView(link, kind=kind, scale=Scale(settings.scale), fps=settings.fps)
+        self.menu = CommandMenu()
+        self.status_line = StatusLine()
+        self.guest = GuestInput(link, layout=settings.layout, view_only=settings.view_only, say=self.say)
+        self.session_screen = SessionScreen(self.view, self.menu, self.status_line)
+        self._connecting: ConnectingScreen | None = None
+
+    # life
+
+    def get_default_screen(self) -> Screen[Any]:
+        return self.session_screen
+
+    async def on_mount(self) -> None:
+        self.link.listener = self
+        self.set_interval(1.0, self.update_status)
+        if not (self._first is not None and self._first.done() and not self._first.exception()):
+            await self._show_connecting()
+        self.update_status()
+        self.run_worker(self._run_sessions(), name="session", exit_on_error=True)
+
+    async def _run_sessions(self) -> None:
+        """One session after the other, until the user has enough."""
+        password = self.settings.password
+        problem = ""
+        while True:
+            try:
+                connecting, self._first = self._first, None
+                if connecting is None:
+                    self.link.reset()
+                    self._ended.clear()
+                    await self._show_connecting()
+                    connecting = asyncio.ensure_future(self._connect(self.link, password))
+                self.client = await connecting
+            except AuthError as error:
+                await self._hide_connecting()
+                if not self.settings.ask_password:
+                    self.leave(error)
+                    return
+                problem = printable(str(error)) if password is not None else ""
+                password = await self.push_screen_wait(PasswordScreen(self.settings.title, problem))
+                if password is None:
+                    self.leave(error)
+                    return
+                continue
+            except SpiceError as error:
+                await self._hide_connecting()
+                if not await self._ask_again("Cannot connect", error):
+                    return
+                continue
+            self._on_connected()
+            await self._ended.wait()
+            reason = self.link.error or ConnectError("the server closed the connection")
+            self.guest.release()
+            await self._hide_connecting()
+            await self._close_client()
+            if not await self._ask_again("Connection lost", reason):
+                return
+
+    async def _ask_again(self, heading: str, error: Exception) -> bool:
+        reason = printable(str(error), 500)
+        if await self.push_screen_wait(FailureScreen(heading, reason, advice(error))):
+            return True
+        self.leave(error)
+        return False
+
+    def _on_connected(self) -> None:
+        if self.link.surface is None:
+            if self._connecting is not None:
+                self._connecting.tell()
+        else:
+            self.run_worker(self._hide_connecting(), name="shown")
+        self._retitle()
+        self.update_status()
+        self.notices_waiting()
+        if self.link.over:
+            self._ended.set()
+
+    async def _show_connecting(self) -> None:
+        if self._connecting is None:
+            self._connecting = ConnectingScreen(self.settings.title)
+            await self.push_screen(self._connecting)
+
+    async def _hide_connecting(self) -> None:
+        screen, self._connecting = self._connecting, None
+        if screen is not None and screen in self.screen_stack:
+            await screen.dismiss(None)
+
+    async def _close_client(self) -> None:
+        client, self.client = self.client, None
+        if client is not None:
+            with contextlib.suppress(SpiceError, OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await client.aclose()
+
+    async def shut_down(self) -> None:
+        """Closes what is open; after the terminal has been given back."""
+        self.link.listener = None
+        if self._first is not None:
+            self._first.cancel()
+            with contextlib.suppress(asyncio.CancelledError, SpiceError):
+                self.client = await self._first
+        await self._close_client()
+
+    def leave(self, error: Exception | None = None) -> None:
+        """Ends the app; *error* is what it is left with."""
+        self.guest.release()
+        self.failure = error
+        self.exit(0)
+
+    def stop(self, status: int) -> None:
+        """Ends the app because of a signal."""
+        self.exit(status)
+
+    async def action_quit(self) -> None:
+        self.leave()
+
+    def _print_error_renderables(self) -> None:
+        # The terminal gets one line, from whoever started the app; the log has the rest.
+        self._exit_renderables.clear()
+        if self._exception is not None:
+            log.error("internal error", exc_info=self._exception)
+
+    # what the link tells
+
+    def picture_replaced(self) -> None:
+        self.view.pan = Point(0, 0)
+        self.view.remap()
+        if self.link.surface is not None and self._connecting is not None:
+            self.run_worker(self._hide_connecting(), name="shown")
+        self.update_status()
+
+    def picture_damaged(self) -> None:
+        self.view.schedule()
+
+    def pointer_moved(self) -> None:
+        self.view.pointer_moved()
+
+    def status_changed(self) -> None:
+        if not self.link.client_mouse:
+            self.guest.captured = False
+        self._retitle()
+        self.update_status()
+
+    def locks_changed(self) -> None:
+        self.update_status()
+
+    def notices_waiting(self) -> None:
+        while self.link.notices:
+            self.say(self.link.notices.popleft())
+
+    def ended(self) -> None:
+        self._ended.set()
+
+    # what the terminal tells
+
+    def attach_terminal(self, driver: SpiceDriver) -> None:
+        self.terminal_driver = driver
+        self.view.set_colors(driver.caps.colors)
+
+    def terminal_learned(self, caps: Caps) -> None:
+        self.guest.translator.releases = caps.key_releases
+        self.view.set_colors(caps.colors)
+        self.view.remap()
+
+    def terminal_has_room(self) -> None:
+        self.view.room()
+
+    def terminal_gone(self) -> None:
+        self.stop(129)
+
+    @property
+    def guest_has_keys(self) -> bool:
+        return bool(self.screen_stack) and self.screen is self.session_screen and not self.menu.is_open
+
+    def take_key(self, event: KeyPress) -> bool:
+        """Whether *event* is the guest's or the prefix; Textual gets the others."""
+        if not self.screen_stack or self.screen is not self.session_screen:
+            return False
+        if self.prefix.matches(event):
+            if self.menu.is_open:
+                self.close_menu()
+                self.send_prefix()
+            else:
+                self.guest.release()
+                self.menu.open()
+            return True
+        if self.menu.is_open:
+            return False
+        self.guest.key(event)
+        return True
+
+    def take_mouse(self, event: Mouse, x: float, y: float) -> bool:
+        """(x, y) is a place of the terminal, in cells from 0."""
+        mapping = self.view.mapping
+        if mapping is None or not self.guest_has_keys:
+            return False
+        x, y = x - self.view.origin.x, y - self.view.origin.y
+        over = mapping.inside(x, y) and bool(self.view.plane.owned[int(y), int(x)])
+        captured = self.guest.captured
+        taken = self.guest.mouse(event, mapping, x, y, over)
+        if captured != self.guest.captured:
+            self.update_status()
+        return taken
+
+    def take_paste(self, event: Paste) -> bool:
+        if not self.guest_has_keys:
+            return False
+        self.guest.paste(event.text)
+        return True
+
+    def take_focus(self, gained: bool) -> None:
+        self.guest.focus(gained)
+
+    def frame_shown(self, now: float) -> None:
+        """A frame has gone to the terminal."""
+        self._pictured.set()
+
+    # the user's commands
+
+    @property
+    def prefix_label(self) -> str:
+        return "+".join(part.capitalize() if len(part) > 1 else part for part in self.prefix.name.split("+"))
+
+    def run_command(self, command: Command) -> None:
+        if not command.enabled(self):
+            self.bell()
+            return
+        try:
+            command.run(self)
+        except SpiceError as error:
+            self.say(str(error), severity="error")
+        self.update_status()
+
+    def close_menu(self) -> None:
+        if self.menu.is_open:
+            self.menu.close()
+            self.session_screen.set_focus(None)
+
+    def send_prefix(self) -> None:
+        self.guest.chord(self.prefix.keys)
+
+    def release_guest(self) -> None:
+        self.guest.release()
+        self.guest.captured = False
+
+    def choose_scale(self, scale: Scale) -> None:
+        self.view.set_scale(scale)
+
+    def next_cells(self) -> None:
+        self.view.set_kind(CellKind.HALF if self.view.plane.kind is CellKind.QUADRANT else CellKind.QUADRANT)
+
+    def next_display(self) -> None:
+        displays = sorted(self.link.surfaces) or [0]
+        later = [number for number in displays if number > self.link.display]
+        self.link.show_display(later[0] if later else displays[0])
+
+    def toggle_view_only(self) -> None:
+        self.guest.release()
+        self.guest.view_only = not self.guest.view_only
+
+    def redraw(self) -> None:
+        self.view.plane.disown()
+        self.refresh(layout=True)
+
+    def show_help(self) -> None:
+        self.push_screen(HelpScreen())
+
+    def save_picture(self) -> None:
+        if self.client is None:
+            return
+        picture = self.client.screenshot(self.link.display)
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.link.name or "screen")[:60]
+        stamp = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+        path = Path.cwd() / f"spicetui-{name}-{stamp}.png"
+
+        def save() -> None:
+            from PIL import Image
+
+            Image.fromarray(picture.pixels[:, :, 2::-1].copy()).save(path)
+
+        async def work() -> None:
+            try:
+                await asyncio.to_thread(save)
+            except OSError as error:
+                self.say(f"Cannot write {path}: {error.strerror}", severity="error")
+            else:
+                self.say(f"Saved {path}")
+
+        self.run_worker(work(), name="screenshot")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        for command in COMMANDS:
+            if command.enabled(self):
+                yield SystemCommand(
+                    command.title[0].upper() + command.title[1:],
+                    f"{command.group} · {self.prefix_label} {command.key_label}",
+                    lambda command=command: self.run_command(command),
+                )
+
+    # what the user reads
+
+    def say(self, text: str, *, severity: Any = "information") -> None:
+        """A message that goes away by itself; *text* may come from the server."""
+        if self.is_running:
+            self.notify(printable(text, 300), severity=severity, markup=False)
+        else:
+            log.info("%s", printable(text, 300))
+
+    def _retitle(self) -> None:
+        if self.terminal_driver is not None:
+            self.terminal_driver.set_title(f"{self.link.name or self.settings.title} - spicetui")
+
+    def update_status(self) -> None:
+        if self.is_running:
+            self.status_line.show(self._status())
+
+    def _status(self) -> Status:
+        link, client, view = self.link, self.client, self.view
+        surface, mapping = link.surface, view.mapping
+        several = f" [{link.display}]" if len(link.surfaces) > 1 else ""
+        trip = client.round_trip if client is not None else None
+        problems = sum(client.unsupported.values()) if client is not None else 0
+        locks = ((link.caps_lock, "Caps"), (link.num_lock, "Num"), (link.scroll_lock, "Scroll"))
+        return Status(
+            name=printable(link.name or self.settings.title, 40) + several,
+            size=f"{surface.width}x{surface.height}" if surface is not None else "no picture",
+            scale=f"{view.scale_mode.value} {mapping.percent}%" if mapping is not None else "",
+            mode=self._mode(),
+            fps=f"{view.fps:.0f} fps" if mapping is not None else "",
+            latency=f"{trip * 1000:.1f} ms" if trip is not None else "",
+            received=human_bytes(client.bytes_in) if client is not None else "",
+            problems=f"{problems} not shown" if problems else "",
+            locks=" ".join(name for on, name in locks if on),
+            hint=f"{self.prefix_label}  menu",
+        )
+
+    def _mode(self) -> str:
+        colors = {Colors.PALETTE: "256 colors", Colors.GRAY: "gray (NO_COLOR)"}.get(self.view.plane.colors, "")
+        if self.guest.view_only:
+            mode = "view only"
+        elif self.link.inputs is None or self.link.over:
+            mode = "no input"
+        elif self.link.client_mouse:
+            mode = ""
+        else:
+            mode = "mouse captured" if self.guest.captured else "click for mouse"
+        return ", ".join(part for part in (mode, colors) if part)
+
+
+def advice(error: Exception) -> str:
+    """What the user can do about it."""
+    if isinstance(error, TlsError):
+        return "Check the certificate authority and the name that is expected, or ask who runs the server."
+    if isinstance(error, AuthError):
+        return "Check the password; the server may also want another way to sign in."
+    if isinstance(error, ConnectError):
+        return "Check that the machine is running and that the address and port are right."
+    return ""

@@ -1,0 +1,1 @@
+"""Screens that lie over the session: connecting, password, failure, help."""

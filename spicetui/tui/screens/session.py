@@ -1,0 +1,31 @@
+"""The picture with the status line and, when asked for, the menu."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from ..viewport import VMView
+from ..widgets.menu import CommandMenu
+from ..widgets.status import StatusLine
+
+if TYPE_CHECKING:
+    from ..app import SpiceApp
+
+
+class SessionScreen(Screen[None]):
+    app: SpiceApp
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    SessionScreen { layers: base menu; overflow: hidden; }
+    SessionScreen VMView { width: 1fr; height: 1fr; }
+    """
+
+    def __init__(self, view: VMView, menu: CommandMenu, status: StatusLine) -> None:
+        super().__init__()
+        self._parts = (view, menu, status)
+
+    def compose(self) -> ComposeResult:
+        yield from self._parts

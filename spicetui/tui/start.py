@@ -1,0 +1,118 @@
+"""Starting the app: connecting begins at once, and the app's modules are loaded meanwhile.
+
+Nothing heavy is imported at the top of this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AuthError, ConnectError, FeatureMissing, SpiceError, TlsError
+from ..term.keys import Chord
+from .link import Link
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..client import Client
+    from ..interfaces import Driver
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+GRAPHICS = ("auto", "quadrant", "half")
+SCALES = ("fit", "integer", "native", "1:1")
+
+
+async def run_async(
+    connect: Callable[[Driver, str | None], Awaitable[Client]],
+    *,
+    title: str,
+    graphics: str = "auto",
+    scale: str = "fit",
+    display: int = 0,
+    fps: int = 30,
+    view_only: bool = False,
+    prefix: str = "ctrl+]",
+    layout: str = "us",
+    ask_password: bool = True,
+) -> int:
+    """Runs the app on the terminal; returns the exit status after at most one line on standard error.
+
+    *connect* opens a session for a driver, with a password that the user has typed, or None for the one (if any) that
+    was given beforehand; *ask_password*: whether the user may be asked when that is refused.  *title* names the
+    target until the machine has told its name.  *graphics* is one of GRAPHICS, *scale* one of SCALES.
+    """
+    terminal = _terminal()
+    if isinstance(terminal, str):
+        return _complain(terminal, 1)
+    try:
+        Chord.parse(prefix)
+    except SpiceError as wrong:
+        return _complain(f"the prefix key: {wrong}", 2)
+    settings = Settings(title, graphics, scale, display, fps, view_only, prefix, layout, ask_password)
+    link = Link(display)
+    first = asyncio.ensure_future(connect(link, None))
+    try:
+        app_module = await asyncio.to_thread(importlib.import_module, "spicetui.tui.app")
+        if first.done() and not first.cancelled():
+            error = first.exception()
+            if isinstance(error, SpiceError) and not (ask_password and isinstance(error, AuthError)):
+                return report(error)  # before there was anything to show
+        app = app_module.SpiceApp(link, connect, first, settings, terminal=terminal)
+    except BaseException:
+        first.cancel()
+        raise
+    return await run_app(app)
+
+
+async def run_app(app: Any) -> int:
+    """Runs a SpiceApp until the user leaves it, a signal ends it or the terminal goes."""
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, app.stop, 128 + number)
+    try:
+        status = await app.run_async()
+    finally:
+        try:
+            await app.shut_down()
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+    if app.failure is not None:
+        return report(app.failure)
+    if app._exception is not None:
+        text = f"internal error: {type(app._exception).__name__}: {app._exception}; --log FILE keeps the details"
+        return _complain(text, 1)
+    return int(status or 0)
+
+
+def report(error: Exception) -> int:
+    """One line on standard error, and the exit status."""
+    statuses = ((AuthError, 4), (TlsError, 5), (ConnectError, 3), (FeatureMissing, 6))
+    return _complain(str(error), next((status for kind, status in statuses if isinstance(error, kind)), 1))
+
+
+def _complain(text: str, status: int) -> int:
+    from ..diagnostics import printable
+
+    sys.stderr.write(f"spicetui: {printable(text, 600)}\n")
+    return status
+
+
+def _terminal() -> tuple[int, int] | str:
+    """The file descriptors of the terminal's input and output, or why there are none."""
+    from ..term.environment import unusable
+
+    reason = unusable(os.environ)
+    if reason is not None:
+        return reason
+    if not os.isatty(0):
+        return "standard input is no terminal; the app needs one (without one there is the screenshot command)"
+    for output in (1, 2):
+        if os.isatty(output):
+            return 0, output
+    return "standard output is no terminal; the app needs one (without one there is the screenshot command)"

@@ -1,0 +1,150 @@
+"""The one writer of the terminal: what must arrive, and frames that wait until the terminal has caught up."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from ..term.caps import STATUS
+
+CREDITS = 2  # frames that may be under way
+ACK_SECONDS = 1.0  # after this long without an answer the terminal is taken to give none
+_CHUNK = 1 << 16
+
+
+class FrameWriter:
+    """Writes in a thread, because a terminal may take its time.
+
+    A frame is followed by a status report's request; its answer says that the terminal has read that far.  *on_room*
+    is called, from any thread, when a frame that was refused could be sent.  *on_broken*: the terminal is gone.
+    """
+
+    def __init__(self, fd: int, on_room: Callable[[], None], on_broken: Callable[[], None]) -> None:
+        self._fd = fd
+        self._on_room = on_room
+        self._on_broken = on_broken
+        self._queue: deque[tuple[bytes, bool]] = deque()  # bytes, and whether they are a frame
+        self._lock = threading.Condition()
+        self._busy = False
+        self._stopping = False
+        self._refused = False
+        self._sent: deque[float] = deque()  # when each frame that is not acknowledged was handed over
+        self.acknowledges = True  #: until it turns out otherwise
+        self.broken = False
+        self.frames = 0
+        self.bytes_out = 0
+        self.ack_seconds = 0.0  #: a running mean from handing a frame over to its acknowledgement
+        self._thread = threading.Thread(target=self._run, name="terminal-writer", daemon=True)
+
+    @property
+    def used(self) -> bool:
+        return self._thread.ident is not None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def control(self, data: bytes) -> None:
+        """Bytes that are never left out."""
+        with self._lock:
+            if not self._stopping and not self.broken:
+                self._queue.append((data, False))
+                self._lock.notify()
+
+    def ready(self) -> bool:
+        """Whether a frame may be sent now; if not, *on_room* will tell."""
+        with self._lock:
+            now = time.monotonic()
+            if (
+                self._sent
+                and self.acknowledges
+                and now - self._sent[0] > ACK_SECONDS
+                and not (self._queue or self._busy)
+            ):
+                self.acknowledges = False
+            if not self.acknowledges:
+                self._sent.clear()
+            free = len(self._sent) < CREDITS and not (self._queue or self._busy) and not self._stopping
+            self._refused = not free
+            return free
+
+    def patience(self) -> float | None:
+        """How long until :meth:`ready` should be asked again even though nothing was acknowledged; None: no need."""
+        with self._lock:
+            if not self._sent or self._queue or self._busy:
+                return None
+            return max(0.0, self._sent[0] + ACK_SECONDS - time.monotonic()) + 0.01
+
+    def frame(self, data: bytes) -> None:
+        """One whole frame; only after :meth:`ready`."""
+        with self._lock:
+            self._queue.append((data + STATUS if self.acknowledges else data, True))
+            self._sent.append(time.monotonic())
+            self.frames += 1
+            self._lock.notify()
+
+    def acknowledged(self) -> None:
+        """The terminal has read up to the oldest frame that is under way."""
+        with self._lock:
+            if not self._sent:
+                return
+            taken = time.monotonic() - self._sent.popleft()
+            self.ack_seconds += (taken - self.ack_seconds) * (0.2 if self.ack_seconds else 1.0)
+            tell = self._take_refused()
+        if tell:
+            self._on_room()
+
+    @property
+    def outstanding(self) -> int:
+        """Acknowledgements that are still to come."""
+        with self._lock:
+            return len(self._sent) if self.acknowledges else 0
+
+    def stop(self, timeout: float = 1.0) -> None:
+        """Writes what is queued, as far as the terminal takes it within *timeout* seconds."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _take_refused(self) -> bool:
+        refused, self._refused = self._refused, False
+        return refused
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                while not self._queue and not self._stopping:
+                    self._lock.wait()
+                if not self._queue:
+                    return
+                parts = [self._queue.popleft()]
+                while self._queue and not parts[-1][1]:
+                    parts.append(self._queue.popleft())
+                self._busy = True
+            data = b"".join(part for part, _ in parts)
+            try:
+                self._write(data)
+            except OSError:
+                with self._lock:
+                    self.broken = True
+                    self._busy = False
+                    self._queue.clear()
+                self._on_broken()
+                return
+            with self._lock:
+                self._busy = False
+                self.bytes_out += len(data)
+                tell = not self._queue and len(self._sent) < CREDITS and self._take_refused()
+                if not self.acknowledges and parts[-1][1] and self._sent:
+                    self._sent.clear()
+            if tell:
+                self._on_room()
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view[:_CHUNK]) :]
