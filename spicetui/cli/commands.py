@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """*module* in this package has ``add_arguments(parser)`` and ``run(arguments) -> int``."""
+    """*module* in this package has USAGE, ``add_arguments(parser)`` and ``run(arguments) -> int``."""
 
     name: str
     module: str

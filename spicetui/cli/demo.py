@@ -8,6 +8,7 @@ import os
 from .exits import complain
 from .options import read_password_file, start_log
 
+USAGE = "[options]"
 EPILOG = """\
 examples:
   spicetui demo                               then: spicetui localhost:5900

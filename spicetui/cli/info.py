@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..channels.base import Channel
     from ..client import Client
 
+USAGE = "TARGET [options]"
 FRAME_SECONDS = 1.0  #: how long the displays may take to show something
 
 

@@ -26,8 +26,8 @@ def add_target(parser: argparse.ArgumentParser, *, optional: bool = False) -> No
         "target",
         metavar="TARGET",
         nargs="?" if optional else None,
-        help="HOST:PORT, spice://HOST[:PORT][?port=&tls-port=], spice+tls://HOST:PORT, the path of a unix socket "
-        "or spice+unix:///PATH, ws://HOST:PORT/, wss://HOST:PORT/, or demo for the built-in desktop",
+        help="the machine: HOST:PORT, a spice:// or ws:// address, the path of a unix socket, or demo; "
+        "spicetui --help lists them all",
     )
 
 

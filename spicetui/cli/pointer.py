@@ -23,6 +23,10 @@ EVENT_SECONDS = 0.015  #: between two pointer events; guests poll mice 40 to 125
 DRAG_STEPS = 16  #: places sent on the way of a drag, since programs ignore a jump
 MODE_SECONDS = 1.0  #: how long the server may take to go over to absolute positions
 
+USAGE = """TARGET move X Y [options]
+       spicetui mouse TARGET click X Y [BUTTON] [--count N] [options]
+       spicetui mouse TARGET drag X1 Y1 X2 Y2 [BUTTON] [options]
+       spicetui mouse TARGET scroll N [options]"""
 EPILOG = """\
 examples:
   spicetui mouse localhost:5900 move 400 300
@@ -41,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "action",
         metavar="ACTION",
         nargs="+",
-        help="move X Y, click X Y [BUTTON], drag X1 Y1 X2 Y2 [BUTTON] or scroll N (down when N is positive);"
-        f" BUTTON is {', '.join(BUTTONS)}",
+        help="move, click, drag or scroll (down when N is positive) and its numbers;"
+        f" BUTTON is {', '.join(BUTTONS)} (default left)",
     )
     parser.add_argument("--count", metavar="N", type=count, default=1, help="clicks, 2 for a double click")
     parser.add_argument("--display", metavar="N", type=display_number, default=0, help="which display (default 0)")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..channels.inputs import Inputs
     from ..keymap.keys import Key
 
+USAGE = "TARGET COMBO... [options]"
 EPILOG = """\
 examples:
   spicetui key localhost:5900 ctrl+alt+delete

@@ -117,10 +117,12 @@ def _is_demo_target(words: Sequence[str], place: int) -> bool:
 
 
 def parser(command: Command, module: Any) -> Parser:
+    """The command's parser: the module's arguments, and its USAGE, DESCRIPTION and EPILOG where it has them."""
     from .help import Formatter
 
     made = Parser(
         prog=f"spicetui {command.name}",
+        usage=f"spicetui {command.name} {module.USAGE}",
         description=getattr(module, "DESCRIPTION", command.summary[0].upper() + command.summary[1:] + "."),
         epilog=getattr(module, "EPILOG", None),
         formatter_class=Formatter,

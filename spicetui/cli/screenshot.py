@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..client import Client
     from ..geometry import Rect
 
+USAGE = "TARGET FILE.{png,ppm} [options]"
 EPILOG = """\
 The picture is taken when the screen has rested for --settle milliseconds; a screen that never rests, such as one with
 a blinking text cursor, is taken when --timeout is over."""

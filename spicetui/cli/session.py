@@ -8,13 +8,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from ..errors import AuthError, ConnectError, FeatureMissing
+from ..errors import AuthError, ConnectError, FeatureMissing, LinkError
 from .exits import complain
 from .options import read_password, read_target, session_options
 
 if TYPE_CHECKING:
     from ..channels.inputs import Inputs
     from ..client import Client
+    from ..connectors.targets import Target
     from ..interfaces import Driver
 
 FIRST_MESSAGE_SECONDS = 1.0
@@ -27,32 +28,42 @@ async def session(arguments: argparse.Namespace, driver: Driver | None = None) -
     target = read_target(arguments)
     password = read_password(arguments, target)
     try:
-        from ..client import connect
-
-        try:
-            client = await connect(
-                target.connector,
-                driver,
-                password=password,
-                options=session_options(arguments),
-                timeout=arguments.timeout,
-            )
-        except AuthError as error:
-            if password is None:
-                raise AuthError(
-                    f"{target.title}: {error}; give it with --password-file, SPICETUI_PASSWORD or --ask-password"
-                ) from error
-            raise AuthError(f"{target.title}: {error}; check the password") from error
-        except ConnectError as error:
-            if target.title in str(error):
-                raise
-            raise type(error)(f"cannot connect to {target.title}: {error}") from error
+        client = await open_client(arguments, target, password, driver)
         try:
             yield client
         finally:
             await close(client)
     finally:
         await target.aclose()
+
+
+async def open_client(
+    arguments: argparse.Namespace, target: Target, password: str | None, driver: Driver | None
+) -> Client:
+    """Connects as the options say. The text of what it raises names the target and what to do."""
+    from ..client import connect
+
+    try:
+        return await connect(
+            target.connector,
+            driver,
+            password=password,
+            options=session_options(arguments),
+            timeout=arguments.timeout,
+        )
+    except AuthError as error:
+        advice = "check the password"
+        if password is None:
+            advice = "give it with --password-file, SPICETUI_PASSWORD or --ask-password"
+        raise AuthError(f"{target.title}: {error}; {advice}") from error
+    except LinkError as error:
+        raise LinkError(_named(error, target), error.code) from error
+    except ConnectError as error:
+        raise ConnectError(_named(error, target)) from error
+
+
+def _named(error: ConnectError, target: Target) -> str:
+    return str(error) if target.title in str(error) else f"cannot connect to {target.title}: {error}"
 
 
 async def close(client: Client) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EVENT_SECONDS = 0.004
 LOCKS_SECONDS = 1.0
 
+USAGE = "TARGET TEXT|- [options]"
 EPILOG = """\
 examples:
   spicetui type localhost:5900 root

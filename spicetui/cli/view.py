@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+from typing import TYPE_CHECKING
 
+from .commands import BY_NAME
 from .exits import UsageError
-from .options import add_common, add_target, display_number, read_password, read_target, session_options, start_log
+from .options import add_common, add_target, display_number, read_password, read_target, start_log
+from .run import run_async
 
+if TYPE_CHECKING:
+    from ..client import Client
+    from ..connectors.targets import Target
+    from ..interfaces import Driver
+
+USAGE = "[TARGET] [options]"
 DESCRIPTION = "Show a machine in this terminal and drive it. Without TARGET: the demo desktop."
 GRAPHICS = ("auto", "quadrant", "half")
 SCALES = ("fit", "native", "integer", "1:1")
@@ -19,8 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     picture.add_argument("--graphics", choices=GRAPHICS, default="auto", help="how to draw it (default auto)")
     picture.add_argument("--scale", choices=SCALES, default="fit", help="how large (default fit)")
     picture.add_argument("--display", metavar="N", type=display_number, default=0, help="which display (default 0)")
-    picture.add_argument("--fps", metavar="N", type=frames, default=None, help="at most N pictures a second")
+    picture.add_argument("--fps", metavar="N", type=frames, default=30, help="at most N pictures a second (default 30)")
     picture.add_argument("--view-only", action="store_true", help="only look: send no key and no mouse event")
+    picture.add_argument(
+        "--prefix", metavar="KEY", default="ctrl+]", help="the key before commands to the app itself (default ctrl+])"
+    )
     add_common(parser)
 
 
@@ -31,31 +42,46 @@ def frames(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    import sys
-
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("the app needs a terminal for input and output; spicetui screenshot needs none")
     start_log(arguments, to_terminal=False)
-    return asyncio.run(view(arguments))
+    return run_async(view(arguments))
 
 
 async def view(arguments: argparse.Namespace) -> int:
-    from ..tui.start import run_async
+    from ..tui.start import run_async as run_app
+    from .session import open_client
 
-    target = read_target(arguments, arguments.target or "demo")
+    target = _target(arguments)
     password = read_password(arguments, target)
+
+    async def connect(driver: Driver, typed: str | None) -> Client:
+        return await open_client(arguments, target, typed if typed is not None else password, driver)
+
     try:
-        return await run_async(
-            target.connector,
-            password=password,
-            options=session_options(arguments),
-            timeout=arguments.timeout,
+        return await run_app(
+            connect,
             title=target.title,
             graphics=arguments.graphics,
             scale=arguments.scale,
             display=arguments.display,
             fps=arguments.fps,
-            view_only=arguments.view_only,
+            view_only=arguments.view_only or arguments.read_only,
+            prefix=arguments.prefix,
         )
     finally:
         await target.aclose()
+
+
+def _target(arguments: argparse.Namespace) -> Target:
+    """The TARGET, the demo without one. Raises UsageError for a word that looks like a command."""
+    from ..connectors.targets import TargetError
+
+    try:
+        return read_target(arguments, arguments.target or "demo")
+    except TargetError:
+        from difflib import get_close_matches
+
+        if near := get_close_matches(arguments.target, BY_NAME, 1):
+            raise UsageError(
+                f"{arguments.target!r} is neither a command nor an address; did you mean spicetui {near[0]}?"
+            ) from None
+        raise
