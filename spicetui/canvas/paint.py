@@ -90,3 +90,19 @@ def brush(surface: Surface, region: Region, pattern: int | Tile, rop: Rop) -> No
         tile(surface, region, pattern, rop)
     else:
         solid(surface, region, pattern, rop)
+
+
+def blit_keyed(surface: Surface, region: Region, source: Array, dx: int, dy: int, key: int, bits: int) -> None:
+    """As :func:`blit`, but without the pixels that equal *key* in *bits*."""
+    height, width = source.shape
+    part = region.within((dx, dy, dx + width, dy + height))
+    if part.boxes and np.may_share_memory(source, surface.data):
+        source = source.copy()
+    dtype = surface.data.dtype.type
+    for box, mask in part:
+        x1, y1, x2, y2 = box
+        pixels = source[y1 - dy : y2 - dy, x1 - dx : x2 - dx]
+        where = (pixels & dtype(bits)) != dtype(key)
+        if mask is not None:
+            where &= mask
+        np.copyto(surface.data[y1:y2, x1:x2], pixels, where=where)

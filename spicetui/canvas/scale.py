@@ -50,10 +50,16 @@ def scaled(pixels: Array, fmt: PixelFormat, area: Rect, dest: Rect, part: Box, m
     """
     x = axis(area.x, area.width, dest.width, pixels.shape[1]).centres(part[0] - dest.x, part[2] - dest.x)
     y = axis(area.y, area.height, dest.height, pixels.shape[0]).centres(part[1] - dest.y, part[3] - dest.y)
+    return sample(pixels, fmt, x, y, mode)
+
+
+def sample(pixels: Array, fmt: PixelFormat, x: npt.NDArray[np.int64], y: npt.NDArray[np.int64], mode: int) -> Array:
+    """The picture at the columns *x* and rows *y*, centres in 16.16."""
     if mode == ImageScaleMode.NEAREST:
         if fmt is PixelFormat.XRGB:
             return nearest(pixels | OPAQUE, x, y)
-        return nearest(pixels, x, y)
+        out = nearest(pixels, x, y)
+        return out & np.uint16(0x7FFF) if fmt is PixelFormat.RGB555 else out
     if mode != ImageScaleMode.INTERPOLATE:
         raise CodecError(f"unknown scale mode {mode}")
     return from_argb(bilinear(pixels, fmt, x, y), fmt)

@@ -166,32 +166,22 @@ class PathSegment:
         writer.pack(Struct(f"<{2 * len(value.points)}i"), *(c for p in value.points for c in p))
 
 
-# Pointer arrays may name one target many times over; this bounds what one message makes us build.
-MAX_PATH_POINTS = 1 << 20
-MAX_GLYPH_BYTES = 64 << 20
-
-
 @struct
 class Path:
+    """The segments follow each other; ``@ptr_array`` in spice.proto is about memory, not about the wire."""
+
     segments: Sequence[PathSegment]
 
     @staticmethod
     def read(reader: Reader) -> Path:
-        count = reader.items(reader.u32(), 4)
-        segments, points = [], 0
-        for _ in range(count):
-            segment = PathSegment.read(reader.at(reader.u32()))
-            points += len(segment.points) + 1
-            if points > MAX_PATH_POINTS:
-                raise reader.error(f"path of more than {MAX_PATH_POINTS} points")
-            segments.append(segment)
-        return Path(segments)
+        count = reader.items(reader.u32(), 5)
+        return Path([PathSegment.read(reader) for _ in range(count)])
 
     @staticmethod
     def write(writer: Writer, value: Path) -> None:
         writer.u32(len(value.segments))
         for segment in value.segments:
-            writer.pointer(PathSegment.write, segment)
+            PathSegment.write(writer, segment)
 
 
 @struct
@@ -239,7 +229,7 @@ _GLYPH = Struct("<4i2H")
 
 @struct
 class String:
-    """Glyphs of one depth; *flags* are StringFlags."""
+    """Glyphs of one depth, one behind the other; *flags* are StringFlags."""
 
     flags: int
     glyphs: Sequence[RasterGlyph]
@@ -255,15 +245,11 @@ class String:
         bits = _glyph_bits(flags)
         if not bits:
             raise reader.error(f"string flags {flags:#x} name no glyph depth")
-        reader.items(count, 4)
-        glyphs, total = [], 0
+        reader.items(count, _GLYPH.size)
+        glyphs = []
         for _ in range(count):
-            at = reader.at(reader.u32())
-            rx, ry, ox, oy, width, height = at.unpack(_GLYPH)
-            data = at.take((width * bits + 7) // 8 * height)
-            total += len(data)
-            if total > MAX_GLYPH_BYTES:
-                raise reader.error(f"glyphs of more than {MAX_GLYPH_BYTES} bytes")
+            rx, ry, ox, oy, width, height = reader.unpack(_GLYPH)
+            data = reader.take((width * bits + 7) // 8 * height)
             glyphs.append(RasterGlyph(Point(rx, ry), Point(ox, oy), width, height, data))
         return String(flags, glyphs)
 
@@ -272,7 +258,7 @@ class String:
         writer.u16(len(value.glyphs))
         writer.u8(value.flags)
         for glyph in value.glyphs:
-            writer.pointer(_write_glyph, glyph)
+            _write_glyph(writer, glyph)
 
 
 def _glyph_bits(flags: int) -> int:
