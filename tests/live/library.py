@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import Callable, Sequence
 
+import pytest
+
 import spicetui
+from spicetui.codecs.image import ImageDecoder
+from spicetui.codecs.pixmap import Pixmap
+from spicetui.wire.enums import ImageType
+from spicetui.wire.image import Image
 
 from . import picture
 from .reference import Address
@@ -69,3 +76,20 @@ def shown(client: spicetui.Client) -> picture.Picture:
     """What the client's display 0 shows, as RGB."""
     rgb: picture.Picture = client.screenshot().pixels[:, :, 2::-1].copy()
     return rgb
+
+
+class ImageCount:
+    """Counts the images of every type that any client of this process decodes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.types: Counter[str] = Counter()
+        decode = ImageDecoder.decode
+
+        def counting(decoder: ImageDecoder, image: Image) -> Pixmap:
+            self.types[ImageType(image.descriptor.type).name] += 1
+            return decode(decoder, image)
+
+        monkeypatch.setattr(ImageDecoder, "decode", counting)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {count}" for name, count in sorted(self.types.items()))

@@ -75,7 +75,7 @@ class UsSystem:
             if key == _CAPS_LOCK:
                 self._caps_lock = not self._caps_lock
             elif key not in _SHIFTS:
-                plain, shifted = _TYPES[key]
+                plain, shifted = tuple(_TYPES[key])
                 shift = bool(self.held & _SHIFTS)
                 if plain.isalpha():
                     shift ^= self._caps_lock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,8 +33,9 @@ def accelerator() -> str:
 class Qemu:
     """One machine. `directory` is private to it and short enough for socket paths.
 
-    Without `unix` it listens on `port` (and on `tls_port` with `tls`); ports are loopback's. `nic` gives it an
-    e1000, so that the firmware ends in iPXE's messages. `extra` goes to the command line as it is.
+    Without `unix` it listens on `port` (and on `tls_port` with `tls`); ports are loopback's. `nic` gives it an e1000,
+    so that the firmware ends in iPXE's messages. `clients` allows several SPICE clients at once. `extra` goes to the
+    command line as it is.
     """
 
     host = "127.0.0.1"
@@ -53,6 +55,7 @@ class Qemu:
         disk: Path | None = None,
         boot_menu: bool = False,
         nic: bool = False,
+        clients: bool = False,
         extra: Sequence[str] = (),
     ) -> None:
         self.directory = directory
@@ -61,6 +64,7 @@ class Qemu:
         self.port: int | None = None
         self.tls_port: int | None = None
         self.unix_path = directory / "spice.sock" if unix else None
+        self._clients = clients
         self._spice = [
             f"{name}={value}"
             for name, value in (
@@ -125,6 +129,7 @@ class Qemu:
                 "-device", "isa-debugcon,iobase=0x402,chardev=bios", "-spice", ",".join([*where, *self._spice]),
             ],
             self.directory / "qemu.log",
+            os.environ | ({"SPICE_DEBUG_ALLOW_MC": "1"} if self._clients else {}),
         )  # fmt: skip
 
     def _greet(self) -> None:

@@ -15,6 +15,8 @@ COM1    equ 0x3f8
 MODE    equ 0x143                       ; 800x600x32 in the firmware's VBE list
 WIDTH   equ 800
 BANKS   equ 30                          ; 800 * 600 * 4 / 65536, rounded up
+column  equ 0x9000                      ; two counters, on a page without code: writing near code is slow in emulation
+line    equ 0x9004
 
 start:  cli
         cld
@@ -119,6 +121,8 @@ graphics:
         mov ax, 0xa000
         mov es, ax
         mov byte [on], 1
+        mov dword [column], 0
+        mov dword [line], 0
         xor ebp, ebp                    ; number of the pixel
         xor dx, dx                      ; bank
         mov ebx, [seed]                 ; state of the generator
@@ -129,17 +133,30 @@ graphics:
         je .noise
         cmp al, "f"
         je .flat
-        mov eax, ebp                    ; smooth: two slow slopes and one of the seed
+        push edx                        ; smooth: the three colours take turns in growing by one along the line
+        mov edx, [column]
+        inc word [column]
+        cmp word [column], WIDTH
+        jne .line
+        mov word [column], 0
+        inc word [line]
+.line:  mov eax, [line]
+        mov ecx, edx
+        add ecx, 2
+        shr ecx, 2
+        shr eax, 4
+        add ecx, eax
+        shl ecx, 16                     ; red, which grows downwards too
+        lea eax, [edx + 1]
         shr eax, 2
-        and eax, 0xff
-        mov ecx, ebp
-        shr ecx, 11
-        shl ecx, 16
-        add eax, ecx
-        mov ch, [seed]
-        xor cl, cl
-        and ecx, 0xffff
-        add eax, ecx
+        mov cl, [seed]
+        and cl, 31
+        add al, cl
+        mov ch, al                      ; green, raised by the seed
+        shr edx, 2
+        mov cl, dl                      ; blue
+        mov eax, ecx
+        pop edx
         jmp .store
 .noise: mov eax, ebx
         call random
