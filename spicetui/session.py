@@ -36,10 +36,12 @@ MAX_CHANNELS = 64
 
 @dataclass(slots=True)
 class Options:
-    """What a session asks for. *compression*: an ImageCompression name in lower case; *disable_channels*: type names
-    in lower case; *read_only*: nothing is sent to keyboard and pointer."""
+    """What a session asks for. *compression*: an ImageCompression name in lower case; *video_codecs*: VideoCodecType
+    names in lower case, the preferred first; *disable_channels*: type names in lower case; *read_only*: nothing is
+    sent to keyboard and pointer."""
 
     compression: str | None = None
+    video_codecs: tuple[str, ...] = ()
     disable_channels: frozenset[str] = frozenset()
     read_only: bool = False
 
@@ -72,6 +74,7 @@ class Session:
         self.log = logger("session")
         self.id = 0
         self.clock = MultimediaClock()
+        self.audio_delay_ms: int | None = None  # sound that waits to be heard, None while none is played
         self.progress = Progress()
         self.pixmaps = PixmapCache()
         self.glz = Window()

@@ -64,6 +64,10 @@ class Channel:
         """What the server said that it can do on this channel."""
         return self.linked.channel_caps
 
+    def announced(self) -> frozenset[int]:
+        """What this side announces."""
+        return self.CAPS
+
     # --- opening
 
     async def open(self) -> None:
@@ -88,7 +92,7 @@ class Channel:
             raise
 
     async def _link(self) -> None:
-        message = LinkMessage(self.session.id, self.key.type, self.key.id, COMMON_CAPS, self.CAPS)
+        message = LinkMessage(self.session.id, self.key.type, self.key.id, COMMON_CAPS, self.announced())
         link = ClientLink(message, self.session.password or "")
         while link.result is None:
             if data := link.data_to_send():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..canvas.canvas import Canvas, Unsupported
@@ -12,10 +12,11 @@ from ..canvas.surface import Surface
 from ..codecs.caches import GLZ_WINDOW_PIXELS, PIXMAP_CACHE_PIXELS, PaletteCache
 from ..codecs.image import ImageDecoder, MissingReference, Pixmap
 from ..errors import CodecError
+from ..geometry import Rect
 from ..wire import display as wire
-from ..wire.enums import ChannelType, DisplayCap, ImageCompression
+from ..wire.enums import ChannelType, DisplayCap, ImageCompression, SurfaceFlags
+from . import streams
 from .base import Channel
-from .streams import Streams, UnsupportedStream
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -35,7 +36,6 @@ class DisplayChannel(Channel):
     MESSAGES = wire.MESSAGES
     CAPS = frozenset(
         (
-            DisplayCap.SIZED_STREAM,
             DisplayCap.MONITORS_CONFIG,
             DisplayCap.LZ4_COMPRESSION,
             DisplayCap.PREF_COMPRESSION,
@@ -43,7 +43,6 @@ class DisplayChannel(Channel):
     )
     IGNORED: ClassVar[dict[type, str]] = {
         wire.QualityIndicator: "a hint of old servers without a meaning here",
-        wire.StreamActivateReport: "stream reports are not announced",
     }
 
     def __init__(self, session: Session, id: int = 0) -> None:
@@ -57,7 +56,9 @@ class DisplayChannel(Channel):
         self.shown: Surface | None = None  # what the driver was last given
         self.frame = asyncio.Event()  # something is shown
         self.changes = 0  # updates given to the driver, so that one can see whether the screen rests
-        self.streams = Streams()
+        self.streams = streams.Streams(streams.DisplayScreen(self))
+        self._stream_caps: frozenset[int] = frozenset()
+        self._streaming: set[int] = set()  # surfaces that show nothing but a stream
         self._damage = Damage()
 
     @property
@@ -65,10 +66,25 @@ class DisplayChannel(Channel):
         """The primary surface, None while there is none."""
         return self.canvas.primary
 
+    async def open(self) -> None:
+        self._stream_caps = await asyncio.to_thread(streams.caps)
+        await super().open()
+
+    def announced(self) -> frozenset[int]:
+        return super().announced() | self._stream_caps
+
+    async def run(self) -> None:
+        try:
+            await super().run()
+        finally:
+            self.streams.close()
+
     def on_linked(self) -> None:
         self.send(wire.DisplayInit(CACHE_ID, PIXMAP_CACHE_PIXELS, CACHE_ID, GLZ_WINDOW_PIXELS))
         if (name := self.session.options.compression) and DisplayCap.PREF_COMPRESSION in self.channel_caps:
             self.send(wire.PreferredCompression(ImageCompression[name.upper()]))
+        if (names := self.session.options.video_codecs) and DisplayCap.PREF_VIDEO_CODEC_TYPE in self.channel_caps:
+            self.send(streams.preferred(names))
 
     # --- to the driver
 
@@ -97,17 +113,24 @@ class DisplayChannel(Channel):
     def on_surface_create(self, message: wire.SurfaceCreate) -> None:
         before = self.canvas.primary
         self.canvas.surface_create(message)
+        self._streaming.discard(message.surface_id)
+        if message.flags & SurfaceFlags.STREAMING_MODE:
+            self._streaming.add(message.surface_id)
+        self.streams.surfaces_changed()
         if self.canvas.primary is not before:
             self._damage.take()  # what is left was of the surface before
 
     def on_surface_destroy(self, message: wire.SurfaceDestroy) -> None:
         primary = self.canvas.primary
         self.canvas.surface_destroy(message)
+        self._streaming.discard(message.surface_id)
+        self.streams.surfaces_changed()
         if primary is not None and self.canvas.primary is None:
             self._primary_gone()
 
     def on_mode(self, message: wire.Mode) -> None:
         self.canvas.mode(message)
+        self.streams.surfaces_changed()
 
     def on_mark(self, message: wire.Mark) -> None:
         self.marked = True
@@ -147,13 +170,13 @@ class DisplayChannel(Channel):
     # --- streams
 
     def on_stream_create(self, message: wire.StreamCreate) -> None:
-        try:
-            self.streams.create(message)
-        except UnsupportedStream as unsupported:
-            self.session.gap(unsupported.key)
+        self.streams.create(message, at_once=message.surface_id in self._streaming)
 
     def on_stream_clip(self, message: wire.StreamClip) -> None:
         self.streams.clip(message)
+
+    def on_stream_activate_report(self, message: wire.StreamActivateReport) -> None:
+        self.streams.activate_report(message)
 
     def on_stream_destroy(self, message: wire.StreamDestroy) -> None:
         self.streams.destroy(message.id)
@@ -162,13 +185,11 @@ class DisplayChannel(Channel):
         self.streams.clear()
 
     def on_stream_data(self, message: wire.StreamData) -> Coroutine[Any, Any, None] | None:
-        draw = self.streams.frame(message.base.id, message.data, None, None)
-        return self._draw(draw) if draw is not None else None
+        return self.streams.frame(message.base.id, message.base.multi_media_time, message.data, None, None)
 
     def on_stream_data_sized(self, message: wire.StreamDataSized) -> Coroutine[Any, Any, None] | None:
         size = (message.width, message.height)
-        draw = self.streams.frame(message.base.id, message.data, size, message.dest)
-        return self._draw(draw) if draw is not None else None
+        return self.streams.frame(message.base.id, message.base.multi_media_time, message.data, size, message.dest)
 
     # --- drawing
 
@@ -215,6 +236,10 @@ class DisplayChannel(Channel):
         except Unsupported as unsupported:
             self.session.gap(unsupported.key)
             return
+        self.painted(surface_id, damage)
+
+    def painted(self, surface_id: int, damage: Sequence[Rect]) -> None:
+        """Something was drawn, which the driver is told of at the next turn."""
         primary = self.canvas.primary
         if primary is not None and surface_id == primary.id:
             for rect in damage:
