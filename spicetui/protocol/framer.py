@@ -92,9 +92,7 @@ class Framer:
 
     def _split(self, number: int, body: memoryview, serial: int, sub_list: int) -> Iterator[RawMessage]:
         """Sub-messages come before the message that carries them."""
-        if number == LIST:
-            yield from _sub_messages(body, 0)
-        elif sub_list:
+        if number == LIST or sub_list:
             yield from _sub_messages(body, sub_list)
         yield RawMessage(number, body, serial)
 
