@@ -39,7 +39,7 @@ def ends_open(kind: Any) -> bool:
 def test_round_trip(kind: type, data: st.DataObject) -> None:
     message = data.draw(strategies.of(kind))
     written = core.write(message)
-    read = core.read(kind, written)
+    read: object = core.read(kind, written)
     assert read == message
     assert core.write(read) == written
 
@@ -52,7 +52,7 @@ def test_every_prefix_is_refused(kind: type, data: st.DataObject) -> None:
     for size in range(len(written)):
         if ends_open(kind):
             try:
-                read = core.read(kind, written[:size])
+                read: object = core.read(kind, written[:size])
             except WireError:
                 continue
             assert core.write(read) == written[:size]
