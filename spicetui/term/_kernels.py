@@ -10,7 +10,7 @@ from __future__ import annotations
 try:
     from spicetui import _cython as cython
 except ImportError:
-    import cython
+    import cython  # type: ignore[no-redef]
 
 if not cython.compiled:
     from spicetui._cython import pointer, pointer16, pointer32
@@ -499,12 +499,8 @@ def _encode(
             held[at + 2] = behind
             cursor = x + 1
             if code == 0x20:
-                # A full block of the foreground looks the same as a space on the background.
-                if behind != back and behind == fore:
-                    code = 0x2588
+                # Not a full block of the foreground: fonts leave seams between those.
                 front = fore
-                if code == 0x2588:
-                    behind = back
             elif (
                 0x2580 <= code <= 0x259F
                 and complements[code - 0x2580] != 0

@@ -138,8 +138,6 @@ def encode(
                 append(f"\x1b[{x - cursor}C" if x - cursor > 1 else "\x1b[C")
         row, cursor = y, x + 1
         if code == 0x20:
-            if behind != back and behind == fore:
-                code, behind = 0x2588, back
             front = fore
         elif code in _COMPLEMENTS and (front == back) + (behind == fore) > (front == fore) + (behind == back):
             code, front, behind = _COMPLEMENTS[code], behind, front

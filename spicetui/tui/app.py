@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.color import ColorSystem
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
@@ -232,12 +233,18 @@ class SpiceApp(App[int]):
 
     def attach_terminal(self, driver: SpiceDriver) -> None:
         self.terminal_driver = driver
-        self.view.set_colors(driver.caps.colors)
+        self._use_colors(driver.caps.colors)
 
     def terminal_learned(self, caps: Caps) -> None:
         self.guest.translator.releases = caps.key_releases
-        self.view.set_colors(caps.colors)
+        self._use_colors(caps.colors)
         self.view.remap()
+
+    def _use_colors(self, colors: Colors) -> None:
+        """Textual judges by TERM alone; what lies around the picture gets the colours that the picture gets."""
+        self.view.set_colors(colors)
+        if colors is not Colors.GRAY:
+            self.console._color_system = ColorSystem.TRUECOLOR if colors is Colors.TRUE else ColorSystem.EIGHT_BIT
 
     def terminal_has_room(self) -> None:
         self.view.room()

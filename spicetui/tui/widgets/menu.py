@@ -13,6 +13,7 @@ from ..commands import BY_KEY, COMMANDS, STAYS, Command
 if TYPE_CHECKING:
     from ..app import SpiceApp
 
+_HEADINGS = {"Send": "Send to the machine", "Picture": "Picture", "App": "Session"}
 _MORE = {
     "Send": [("F1…F12", "Ctrl+Alt+F1…F12")],
     "Picture": [("arrows", "pan"), ("Tab", "next display")],
@@ -28,14 +29,9 @@ class CommandMenu(Static):
     DEFAULT_CSS = """
     CommandMenu {
         layer: menu; dock: bottom; offset-y: -1; height: auto; width: 100%; display: none;
-        padding: 0 1; background: $surface; color: $text; border-top: heavy $primary;
-        border-title-color: $text; border-title-style: bold;
+        padding: 0 1; background: $surface; color: $text; border-top: tall $primary;
     }
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.border_title = "Commands"
 
     @property
     def is_open(self) -> bool:
@@ -62,6 +58,7 @@ class CommandMenu(Static):
         for _ in columns:
             table.add_column(justify="right", no_wrap=True)
             table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        table.add_row(*(part for group in columns for part in ("", f"[bold underline]{_HEADINGS[group]}[/]")))
         for index in range(max(map(len, columns.values()))):
             row: list[str] = []
             for entries in columns.values():
