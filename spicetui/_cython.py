@@ -18,6 +18,7 @@ imported before them, which the package of each kernel does in its ``__init__``.
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import hashlib
 import importlib.machinery
@@ -32,6 +33,7 @@ from typing import Any, TypeAlias, TypeVar
 T = TypeVar("T")
 
 compiled = False
+NULL = None
 
 # C types. The kernels' annotations use them; the interpreter has int for numbers and views for pointers.
 uchar: TypeAlias = builtins.int
@@ -73,6 +75,12 @@ class _NoGil:
 
 
 nogil = _NoGil()
+_lock = _thread.RLock()
+
+
+def critical_section(owner: object) -> _thread.RLock:
+    """Compiled it is nothing where a thread keeps the interpreter lock, and else a lock of the owner's own."""
+    return _lock
 
 
 def address(value: T) -> memoryview:
@@ -93,6 +101,62 @@ def pointer32(view: memoryview) -> memoryview:
     return view.cast("B").cast("I")
 
 
+def words_of(owner: Any) -> memoryview:
+    """The words of a contiguous writable object, which the caller keeps alive and at its size."""
+    return memoryview(owner).cast("B").cast("I")
+
+
+def bytes_of(owner: Any) -> memoryview:
+    return memoryview(owner).cast("B")
+
+
+def new_bytes(nothing: None, size: int) -> bytearray:
+    """Memory to be filled through `words_in` before anybody else has it; compiled it is a bytes object."""
+    return bytearray(size)
+
+
+def words_in(memory: bytearray) -> memoryview:
+    return memoryview(memory).cast("I")
+
+
+def as_bytes(words: memoryview) -> memoryview:
+    return words.cast("B")
+
+
+class Held:
+    """A buffer that a kernel reads from, between `hold` and `release`."""
+
+    view: memoryview
+
+
+def hold(held: Held, data: Any) -> memoryview:
+    """The bytes of any object with the buffer protocol; a copy where they do not lie in one piece."""
+    view = memoryview(data)
+    held.view = view if view.c_contiguous else memoryview(view.tobytes())
+    return held.view.cast("B")
+
+
+def release(held: Held) -> None:
+    held.view.release()
+
+
+def length_of(held: Held) -> int:
+    return held.view.nbytes
+
+
+def swap_words(to: memoryview, source: memoryview, size: int) -> None:
+    """Copy `size` bytes, a multiple of four, with the bytes of each word in reverse order."""
+    for byte in range(4):
+        to[byte:size:4] = source[3 - byte : size : 4]
+
+
+def add8(sums: memoryview, terms: memoryview) -> int:
+    """Add eight terms to eight sums and return the least sum."""
+    for index in range(8):
+        sums[index] += terms[index]
+    return min(sums[:8])
+
+
 def shl64(value: int, count: int) -> int:
     """`value << count` without the bits beyond 64; `count` < 64."""
     return (value << count) & 0xFFFFFFFFFFFFFFFF
@@ -103,13 +167,21 @@ def clz64(value: int) -> int:
     return 64 - value.bit_length()
 
 
+def load32(source: memoryview, at: int) -> int:
+    """Four bytes, the first one most significant."""
+    return int.from_bytes(source[at : at + 4], "big")
+
+
 def load64(source: memoryview, at: int) -> int:
     """Eight bytes, the first one most significant."""
     return int.from_bytes(source[at : at + 8], "big")
 
 
-def copy_words(words: memoryview, to: int, start: int, count: int) -> None:
-    """Copy forwards inside `words`; what has just been written is read again where the ranges overlap."""
+def copy_words(words: memoryview, to: int, start: int, count: int, room: int) -> None:
+    """Copy forwards inside `words`; what has just been written is read again where the ranges overlap.
+
+    What lies behind the `count` words, up to the end of `room` words, is undefined afterwards.
+    """
     step = to - start
     while 0 < step < count:
         words[to : to + step] = words[start : start + step]
@@ -119,9 +191,7 @@ def copy_words(words: memoryview, to: int, start: int, count: int) -> None:
     words[to : to + count] = words[start : start + count]
 
 
-def copy_bytes(data: memoryview, to: int, start: int, count: int) -> None:
-    """As `copy_words`, for bytes."""
-    copy_words(data, to, start, count)
+copy_bytes = copy_words
 
 
 def copy_between(words: memoryview, to: int, other: memoryview, start: int, count: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 import sys
-from _thread import allocate_lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,14 +25,30 @@ except ImportError:
     import cython  # type: ignore[no-redef]
 
 if not cython.compiled:
-    from spicetui._cython import copy_between, copy_words, pointer, pointer32, unpack24
+    from spicetui._cython import (
+        Held,
+        copy_between,
+        copy_words,
+        hold,
+        length_of,
+        load32,
+        load64,
+        new_bytes,
+        release,
+        unpack24,
+        words_in,
+        words_of,
+    )
 
 COMPILED: bool = cython.compiled
 MAGIC = 0x20205A4C
 VERSION = 0x00010001
 RGB16, RGB24, RGB32, RGBA = range(6, 10)
 _HEADER = struct.Struct(">2IB3IQI")
-_MAX_IMAGES = 1 << 18  # in a window: many tiny images cost more than their pixels
+_empty = np.empty
+_ndarray = np.ndarray
+_BYTE = np.dtype(np.uint8)
+_BIG_ENDIAN = sys.byteorder == "big"
 _BYTES_A_PIXEL = {RGB16: 2, RGB24: 3, RGB32: 4, RGBA: 4}
 
 
@@ -62,15 +77,9 @@ class Picture:
     """An image in the window."""
 
     head: int  # no later image refers to an id below
-    count: cython.Py_ssize_t
+    memory: object
     pixels: cython.p_uint
-    memory: npt.NDArray[np.uint8]
-
-    def __init__(self, head: int, memory: npt.NDArray[np.uint8]) -> None:
-        self.head = head
-        self.memory = memory
-        self.count = memory.size // 4
-        self.pixels = pointer32(memory.data)
+    count: cython.Py_ssize_t
 
 
 @cython.cclass
@@ -111,6 +120,15 @@ class Decoding:
         self.pixels = target.pixels
         self.count = target.count
         self.done = 0
+
+    @cython.cfunc
+    def forget(self) -> None:
+        """Let go of other images, whose places are not valid from here on."""
+        index: cython.int
+        if self.used:
+            self.used.clear()
+            for index in range(64):
+                self.known.distances[index] = 0
 
     @cython.cfunc
     def give(self, picture: Picture) -> None:
@@ -209,7 +227,7 @@ class Decoding:
                     for index in range(done, done + length):
                         pixels[index] = (pixels[index] & 0xFFFFFF) | (pixels[index - offset] >> 24 << 24)
                 else:
-                    copy_words(pixels, done, done - offset, length)
+                    copy_words(pixels, done, done - offset, length, count - done)
             else:
                 extra = distance & 63
                 if self.known.distances[extra] != distance:
@@ -247,6 +265,10 @@ def peek(data: Buffer) -> Header:
     return Header(kind, width, height, top_down, id, head_distance)
 
 
+_idle: list[Decoding] = []  # those that no thread is using
+
+
+@cython.cclass
 class Window:
     """The images that later ones may refer to: one window for all display channels of a session.
 
@@ -254,16 +276,28 @@ class Window:
     many pixels are kept at most, because images of several channels come out of order; beyond that the oldest go.
     """
 
+    _max_pixels: cython.Py_ssize_t
+    _pixels: cython.Py_ssize_t
+    _epoch: cython.Py_ssize_t  # counts how often the window was cleared
+    _pictures: dict[int, Picture]
+    _oldest: int  # no id below is kept
+    _next: int  # the first id that has not come; -1: nothing has come yet
+
     def __init__(self, max_pixels: int = GLZ_WINDOW_PIXELS) -> None:
-        if not 0 < max_pixels <= GLZ_MAX_WINDOW_PIXELS:
-            raise ValueError(f"a GLZ window holds 1 to {GLZ_MAX_WINDOW_PIXELS} pixels, not {max_pixels}")
-        self.max_pixels = max_pixels
-        self._lock = allocate_lock()  # around the bookkeeping below, never around decoding
-        self._pictures: dict[int, Picture] = {}
-        self._pixels = 0
-        self._oldest = 0  # no id below is kept
-        self._next = -1  # the first id that has not come; -1: nothing has come yet
         self._epoch = 0
+        self._pictures = {}
+        self.max_pixels = max_pixels
+        self.clear()
+
+    @property
+    def max_pixels(self) -> int:
+        return self._max_pixels
+
+    @max_pixels.setter
+    def max_pixels(self, value: int) -> None:
+        if not 0 < value <= GLZ_MAX_WINDOW_PIXELS:
+            raise ValueError(f"a GLZ window holds 1 to {GLZ_MAX_WINDOW_PIXELS} pixels, not {value}")
+        self._max_pixels = value
 
     def __contains__(self, id: object) -> bool:
         return id in self._pictures
@@ -278,7 +312,7 @@ class Window:
 
     def clear(self) -> None:
         """Forget all images, as a reset or a migration asks for; decodings under way will leave nothing behind."""
-        with self._lock:
+        with cython.critical_section(self):
             self._pictures.clear()
             self._pixels = 0
             self._oldest = 0
@@ -293,51 +327,102 @@ class Window:
         `size`, where given, is the (width, height) that the stream must have.  Raises CodecError for bad data, and of
         it MissingImage, without any effect, when the data is to be tried again once that image has come.
         """
-        kind, width, height, top_down, id, head_distance = peek(data)
-        check_size("GLZ", width, height, size, min(max_pixels, self.max_pixels))
-        epoch = self._epoch
-        view = memoryview(data)
-        if not view.c_contiguous:
-            view = memoryview(view.tobytes())
-        image = np.empty((height, width, 4), np.uint8)
-        picture = Picture(max(id - head_distance, 0), image)
-        decoding = Decoding()
-        decoding.begin(pointer(view), view.nbytes, picture)
-        self._run(decoding, id, 2 if kind == RGB16 else 3)
-        if kind == RGBA:
+        held: Held
+        if not cython.compiled:
+            held = Held()
+        source: cython.p_uchar = hold(held, data)
+        try:
+            return self._decode(data, source, length_of(held), size, min(max_pixels, self._max_pixels))
+        finally:
+            release(held)
+
+    @cython.cfunc
+    def _decode(
+        self,
+        data: Buffer,
+        source: cython.p_uchar,
+        length: cython.Py_ssize_t,
+        size: tuple[int, int] | None,
+        most: cython.Py_ssize_t,
+    ) -> npt.NDArray[np.uint8]:
+        kind: cython.uint = 0
+        width: cython.Py_ssize_t = 0
+        height: cython.Py_ssize_t = 0
+        good: cython.bint = length >= 33 and load32(source, 0) == 0x20205A4C and load32(source, 4) == 0x00010001
+        if good:
+            kind = source[8] & 15
+            width = load32(source, 9)
+            height = load32(source, 13)
+            good = 6 <= kind <= 9 and 0 < width <= most and 0 < height <= most // width
+            good = good and load32(source, 17) == width * (4 if kind == 9 else kind - 4)
+        if not good or (size is not None and size != (width, height)):
+            header = peek(data)
+            check_size("GLZ", header.width, header.height, size, most)
+            raise CodecError("GLZ image with a bad header")
+        id: int = load64(source, 21)
+        epoch: cython.Py_ssize_t = self._epoch
+        count: cython.Py_ssize_t = width * height
+        picture: Picture = Picture()
+        picture.head = max(id - load32(source, 29), 0)
+        picture.count = count
+        image = None
+        if count < 1 << 18:
+            picture.memory = new_bytes(cython.NULL, count * 4)
+            picture.pixels = words_in(picture.memory)
+        else:  # numpy asks for large pages
+            picture.memory = image = _empty((height, width, 4), _BYTE)
+            picture.pixels = words_of(image)
+        try:
+            decoding: Decoding = _idle.pop()
+        except IndexError:
+            decoding = Decoding()
+        decoding.begin(source, length, picture)
+        self._run(decoding, id, 2 if kind == 6 else 3)
+        if kind == 9:
             self._run(decoding, id, 1)
-        image.setflags(write=False)
-        with self._lock:
+        decoding.forget()
+        if len(_idle) < 4:
+            _idle.append(decoding)
+        if image is None:
+            image = _ndarray((height, width, 4), _BYTE, picture.memory)
+        if not cython.compiled or count >= 1 << 18:
+            image.setflags(write=False)
+        with cython.critical_section(self):
             if epoch == self._epoch:
                 self._keep(id, picture)
-        if not top_down:
+        if source[8] < 16:  # bottom row first
             image = np.ascontiguousarray(image[::-1])
-        if sys.byteorder == "big":
+            image.setflags(write=False)
+        if _BIG_ENDIAN:
             image = image.view(np.uint32).byteswap().view(np.uint8)
-        image.setflags(write=False)
         return image
 
-    def _run(self, decoding: Decoding, id: int, sample: int) -> None:
-        c_sample: cython.int = sample
+    @cython.cfunc
+    def _run(self, decoding: Decoding, id: int, sample: cython.int) -> None:
+        """Decode all colours or all alpha, and fetch the images that this needs."""
         state: cython.int
         while True:
-            with cython.nogil:
-                state = decoding.run(c_sample)
+            if decoding.count < 4096:
+                state = decoding.run(sample)
+            else:
+                with cython.nogil:
+                    state = decoding.run(sample)
             if state > 0:
                 return
             if state < 0:
                 raise CodecError("GLZ image is corrupt or truncated")
             wanted = id - decoding.wanted
-            with self._lock:
-                picture = self._pictures.get(wanted)
-                oldest = self._oldest
+            with cython.critical_section(self):
+                picture: Picture | None = self._pictures.get(wanted)
+                kept: cython.bint = wanted >= self._oldest
             if picture is not None:
                 decoding.give(picture)
-            elif wanted < oldest:
-                raise CodecError(f"GLZ image {id} refers to image {wanted}, which is no longer kept")
-            else:
+            elif kept:
                 raise MissingImage(wanted)
+            else:
+                raise CodecError(f"GLZ image {id} refers to image {wanted}, which is no longer kept")
 
+    @cython.cfunc
     def _keep(self, id: int, picture: Picture) -> None:
         """Enter a complete image and let go of those that nothing can refer to any more."""
         if self._next < 0:
@@ -358,12 +443,13 @@ class Window:
         while self._oldest < head:
             self._forget(self._oldest)
             self._oldest += 1
-        while self._pixels > 2 * self.max_pixels or len(self._pictures) > _MAX_IMAGES:
+        while self._pixels > 2 * self._max_pixels or len(self._pictures) > 1 << 18:  # tiny ones cost more than pixels
             oldest = self._oldest if self._oldest in self._pictures else min(self._pictures)
             self._forget(oldest)
             self._oldest = oldest + 1
             self._next = max(self._next, self._oldest)
 
+    @cython.cfunc
     def _forget(self, id: int) -> None:
         picture: Picture | None = self._pictures.pop(id, None)
         if picture is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 import sys
-from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,15 +26,29 @@ except ImportError:
     import cython  # type: ignore[no-redef]
 
 if not cython.compiled:
-    from spicetui._cython import copy_bytes, copy_words, pointer, pointer32, unpack24
+    from spicetui._cython import (
+        Held,
+        as_bytes,
+        bytes_of,
+        copy_bytes,
+        copy_words,
+        hold,
+        length_of,
+        load32,
+        pointer32,
+        release,
+        unpack24,
+        words_of,
+    )
 
 COMPILED: bool = cython.compiled
 MAGIC = 0x20205A4C
 VERSION = 0x00010001
 PLT1_LE, PLT1_BE, PLT4_LE, PLT4_BE, PLT8, RGB16, RGB24, RGB32, RGBA, XXXA, A8 = range(1, 12)
 _HEADER = struct.Struct(">7I")
-_PIXELS_A_BYTE = {PLT1_LE: 8, PLT1_BE: 8, PLT4_LE: 2, PLT4_BE: 2, PLT8: 1}
-_BYTES_A_PIXEL = {RGB16: 2, RGB24: 3, RGB32: 4, RGBA: 4, XXXA: 4, A8: 1}
+_empty = np.empty
+_BYTE = np.dtype(np.uint8)
+_BIG_ENDIAN = sys.byteorder == "big"
 
 
 class Header(NamedTuple):
@@ -48,6 +61,42 @@ class Header(NamedTuple):
     top_down: bool
 
 
+@cython.final
+@cython.cclass
+class Tables:
+    """What a byte stands for, as words; taken from and given back to `_idle`."""
+
+    palette: cython.p_uint
+    alphas: cython.p_uint
+    memory: bytearray
+
+    def __init__(self) -> None:
+        index: cython.uint
+        self.memory = bytearray(2 * 256 * 4)
+        self.palette = pointer32(memoryview(self.memory)[:1024])
+        self.alphas = pointer32(memoryview(self.memory)[1024:])
+        for index in range(256):
+            self.alphas[index] = index << 24
+
+    @cython.cfunc
+    def take(self, palette: Sequence[int] | None, kind: cython.uint) -> None:
+        """What an index stands for, for all that the type can have."""
+        index: cython.int
+        count: cython.int
+        colour: cython.uint
+        if palette is None or not len(palette):
+            raise CodecError(f"LZ image of type {kind} without a palette")
+        count = min(len(palette), 256)
+        for index in range(count):
+            colour = palette[index]
+            self.palette[index] = colour & 0xFFFFFF
+        for index in range(count, 256):
+            self.palette[index] = self.palette[index % count] if kind == 3 or kind == 4 else 0
+
+
+_idle: list[Tables] = []  # those that no thread is using
+
+
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
@@ -57,9 +106,13 @@ def colours(
     size: cython.Py_ssize_t,
     pixels: cython.p_uint,
     count: cython.Py_ssize_t,
-    deep: cython.bint,
+    sample: cython.int,
+    table: cython.p_uint,
 ) -> cython.Py_ssize_t:
-    """Decode `count` pixels, of three bytes each (`deep`) or of two; returns the place behind them, or -1."""
+    """Decode `count` pixels of `sample` bytes each; returns the place behind them, or -1.
+
+    Three bytes are a colour, two are one of 15 bits, one is a place in the table.
+    """
     done: cython.Py_ssize_t = 0
     length: cython.Py_ssize_t
     distance: cython.Py_ssize_t
@@ -73,17 +126,19 @@ def colours(
         at += 1
         if token < 32:
             length = token + 1
-            if length > count - done or length * (3 if deep else 2) > size - at:
+            if length > count - done or length * sample > size - at:
                 return -1
-            if deep:
+            if sample == 3:
                 unpack24(pixels, done, data, at, length)
-                at += length * 3
-            else:
-                for index in range(done, done + length):
-                    word = data[at] << 8 | data[at + 1]
+            elif sample == 2:
+                for index in range(length):
+                    word = data[at + index * 2] << 8 | data[at + index * 2 + 1]
                     word = (word & 31) | (word << 3 & 0x1F00) | (word << 6 & 0x1F0000)
-                    pixels[index] = word << 3 | (word >> 2 & 0x070707)
-                    at += 2
+                    pixels[done + index] = word << 3 | (word >> 2 & 0x070707)
+            else:
+                for index in range(length):
+                    pixels[done + index] = table[data[at + index]]
+            at += length * sample
         else:
             length = token >> 5
             if length == 7:
@@ -104,11 +159,10 @@ def colours(
                 distance += data[at] << 8 | data[at + 1]
                 at += 2
             distance += 1
-            if not deep:
-                length += 1
+            length += 3 - sample
             if distance > done or length > count - done:
                 return -1
-            copy_words(pixels, done, done - distance, length)
+            copy_words(pixels, done, done - distance, length, count - done)
         done += length
     return at
 
@@ -159,7 +213,7 @@ def plane(
             distance += 1
             if distance > done or length > count - done:
                 return -1
-            copy_bytes(out, done, done - distance, length)
+            copy_bytes(out, done, done - distance, length, count - done)
         done += length
     return at
 
@@ -167,26 +221,13 @@ def plane(
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
-def merge_alpha(
-    pixels: cython.p_uint,
-    alpha: cython.p_uchar,
-    width: cython.Py_ssize_t,
-    height: cython.Py_ssize_t,
-    keep: cython.uint,
-    top_down: cython.bint,
-) -> cython.void:
-    """Set each pixel's fourth byte and keep of the others what the mask says."""
+def merge_alpha(pixels: cython.p_uint, alpha: cython.p_uchar, count: cython.Py_ssize_t) -> cython.void:
+    """Set the fourth byte of each pixel."""
     word: cython.uint
-    y: cython.Py_ssize_t
-    x: cython.Py_ssize_t
-    to: cython.Py_ssize_t
-    start: cython.Py_ssize_t
-    for y in range(height):
-        to = y * width
-        start = to if top_down else (height - 1 - y) * width
-        for x in range(width):
-            word = alpha[start + x]
-            pixels[to + x] = (pixels[to + x] & keep) | word << 24
+    index: cython.Py_ssize_t
+    for index in range(count):
+        word = alpha[index]
+        pixels[index] = (pixels[index] & 0xFFFFFF) | word << 24
 
 
 @cython.cfunc
@@ -199,28 +240,22 @@ def look_up(
     kind: cython.int,
     width: cython.Py_ssize_t,
     height: cython.Py_ssize_t,
-    stride: cython.Py_ssize_t,
-    top_down: cython.bint,
 ) -> cython.void:
-    """Expand packed palette indices; columns beyond `width` are padding."""
-    y: cython.Py_ssize_t
+    """Expand indices of one or four bits; columns beyond `width` are padding."""
     x: cython.Py_ssize_t
-    to: cython.Py_ssize_t
-    start: cython.Py_ssize_t
-    flip: cython.uint = 7 if kind == 2 else 0  # PLT1_BE: the most significant bit is the left pixel
-    nibble: cython.uint = 4 if kind == 4 else 0  # PLT4_BE
-    for y in range(height):
-        to = y * width
-        start = y * stride if top_down else (height - 1 - y) * stride
-        if kind == 5:
+    to: cython.Py_ssize_t = 0
+    start: cython.Py_ssize_t = 0
+    flip: cython.uint = 7 if kind == 2 else 4 if kind == 4 else 0  # where the most significant bits are the left pixel
+    for _ in range(height):
+        if kind >= 3:
             for x in range(width):
-                pixels[to + x] = table[indices[start + x]]
-        elif kind >= 3:
-            for x in range(width):
-                pixels[to + x] = table[indices[start + (x >> 1)] >> (((x & 1) << 2) ^ nibble) & 15]
+                pixels[to + x] = table[indices[start + (x >> 1)] >> (((x & 1) << 2) ^ flip) & 15]
+            start += (width + 1) >> 1
         else:
             for x in range(width):
                 pixels[to + x] = table[indices[start + (x >> 3)] >> ((x & 7) ^ flip) & 1]
+            start += (width + 7) >> 3
+        to += width
 
 
 @cython.cfunc
@@ -242,6 +277,57 @@ def turn_over(pixels: cython.p_uint, width: cython.Py_ssize_t, height: cython.Py
             pixels[high + x] = word
 
 
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def stride_of(kind: cython.uint, width: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """The bytes of a row in the encoder's memory, which each stream says; -1 for an unknown type."""
+    if kind == 0 or kind > 11:
+        return -1
+    if kind <= 2:
+        return (width + 7) >> 3
+    if kind <= 4:
+        return (width + 1) >> 1
+    if kind == 5 or kind == 11:
+        return width
+    return width * 2 if kind == 6 else width * 3 if kind == 7 else width * 4
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def run(
+    data: cython.p_uchar,
+    size: cython.Py_ssize_t,
+    pixels: cython.p_uint,
+    kind: cython.uint,
+    width: cython.Py_ssize_t,
+    height: cython.Py_ssize_t,
+    tables: Tables,
+    spare: cython.p_uchar,
+) -> cython.Py_ssize_t:
+    """Decode behind the header into `pixels`, with room for a plane in `spare`; returns the end, or -1."""
+    count: cython.Py_ssize_t = width * height
+    end: cython.Py_ssize_t
+    if kind < 5:
+        end = plane(data, 28, size, spare, stride_of(kind, width) * height)
+        if end >= 0:
+            look_up(pixels, spare, tables.palette, kind, width, height)
+    elif kind == 5:
+        end = colours(data, 28, size, pixels, count, 1, tables.palette)
+    elif kind >= 10:
+        end = colours(data, 28, size, pixels, count, 1, tables.alphas)
+    else:
+        end = colours(data, 28, size, pixels, count, 2 if kind == 6 else 3, tables.palette)
+        if kind == 9 and end >= 0:
+            end = plane(data, end, size, spare, count)
+            if end >= 0:
+                merge_alpha(pixels, spare, count)
+    if end >= 0 and load32(data, 24) == 0:  # bottom row first
+        turn_over(pixels, width, height)
+    return end
+
+
 def peek(data: Buffer) -> Header:
     """The header, without decoding."""
     try:
@@ -250,11 +336,8 @@ def peek(data: Buffer) -> Header:
         raise CodecError("LZ image shorter than its header") from None
     if magic != MAGIC or version != VERSION:
         raise CodecError(f"not an LZ image: magic {magic:#x}, version {version:#x}")
-    if kind in _BYTES_A_PIXEL:
-        expected = width * _BYTES_A_PIXEL[kind]
-    elif kind in _PIXELS_A_BYTE:
-        expected = -(-width // _PIXELS_A_BYTE[kind])
-    else:
+    expected = stride_of(kind, width)
+    if expected < 0:
         raise CodecError(f"LZ image of unknown type {kind}")
     if stride != expected:
         raise CodecError(f"LZ image of type {kind} and width {width} has a stride of {stride} bytes")
@@ -274,17 +357,67 @@ def decode(
     XXXA and A8 have the colour 0.  `size`, where given, is the (width, height) that the stream must have.
     Raises CodecError for bad data.
     """
-    kind, width, height, stride, top_down = peek(data)
-    check_size("LZ", width, height, size, max_pixels)
-    table = _table(kind, palette) if kind <= PLT8 else None
-    image = np.empty((height, width, 4), np.uint8)
-    if RGB16 <= kind <= RGBA:
-        _decode_colours(data, kind, width, height, top_down, image.data)
+    held: Held
+    if not cython.compiled:
+        held = Held()
+    source: cython.p_uchar = hold(held, data)
+    try:
+        return _decode(data, source, length_of(held), palette, size, max_pixels)
+    finally:
+        release(held)
+
+
+@cython.cfunc
+def _decode(
+    data: Buffer,
+    source: cython.p_uchar,
+    length: cython.Py_ssize_t,
+    palette: Sequence[int] | None,
+    size: tuple[int, int] | None,
+    most: cython.Py_ssize_t,
+) -> npt.NDArray[np.uint8]:
+    kind: cython.uint = 0
+    width: cython.Py_ssize_t = 0
+    height: cython.Py_ssize_t = 0
+    end: cython.Py_ssize_t
+    good: cython.bint = length >= 28 and load32(source, 0) == 0x20205A4C and load32(source, 4) == 0x00010001
+    if good:
+        kind = load32(source, 8)
+        width = load32(source, 12)
+        height = load32(source, 16)
+        good = 0 < width <= most and 0 < height <= most // width and load32(source, 20) == stride_of(kind, width)
+    if not good or (size is not None and size != (width, height)):
+        header = peek(data)
+        check_size("LZ", header.width, header.height, size, most)
+        raise CodecError("LZ image with a bad header")
+    tables: Tables = _take_tables()
+    if kind <= 5:
+        tables.take(palette, kind)
+    image = _empty((height, width, 4), _BYTE)
+    pixels: cython.p_uint = words_of(image)
+    spare: cython.p_uchar = as_bytes(pixels)
+    if kind == 9 or kind < 5:
+        scratch = _empty(height * width + 3, _BYTE)
+        spare = bytes_of(scratch)
+    if height * width < 4096:
+        end = run(source, length, pixels, kind, width, height, tables, spare)
     else:
-        _decode_plane(data, kind, width, height, stride, top_down, image.data, table)
-    if sys.byteorder == "big":
+        with cython.nogil:
+            end = run(source, length, pixels, kind, width, height, tables, spare)
+    if len(_idle) < 4:
+        _idle.append(tables)
+    if end != length:
+        _refuse(end, length)
+    if _BIG_ENDIAN:
         image.view(np.uint32).byteswap(inplace=True)
     return image
+
+
+def _take_tables() -> Tables:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return Tables()
 
 
 def decode_alpha(data: Buffer, pixels: npt.NDArray[np.uint8]) -> None:
@@ -295,100 +428,28 @@ def decode_alpha(data: Buffer, pixels: npt.NDArray[np.uint8]) -> None:
     kind, width, height, _, top_down = peek(data)
     if kind != XXXA:
         raise CodecError(f"LZ image of type {kind} where alpha (XXXA) was announced")
-    check_size("LZ", width, height, (pixels.shape[1], pixels.shape[0]), pixels.size // 4)
-    if pixels.shape[2] != 4 or pixels.dtype != np.uint8 or not pixels.flags.c_contiguous or not pixels.flags.writeable:
-        raise ValueError("alpha needs contiguous writable pixels of four bytes")
-    alpha = np.empty((height, width), np.uint8)
-    view = _contiguous(data)
-    length: cython.Py_ssize_t = view.nbytes
+    if pixels.ndim != 3 or pixels.shape[2] != 4 or pixels.dtype != np.uint8:
+        raise ValueError("alpha needs pixels of four bytes")
+    check_size("LZ", width, height, (pixels.shape[1], pixels.shape[0]), MAX_PIXELS)
+    alpha = _empty((height, width), _BYTE)
+    out: cython.p_uchar = bytes_of(alpha)
     count: cython.Py_ssize_t = height * width
-    source: cython.p_uchar = pointer(view)
-    out: cython.p_uchar = pointer(alpha.data)
     end: cython.Py_ssize_t
+    length: cython.Py_ssize_t
+    held: Held
+    if not cython.compiled:
+        held = Held()
+    source: cython.p_uchar = hold(held, data)
+    length = length_of(held)
     with cython.nogil:
         end = plane(source, 28, length, out, count)
-    _check_end(end, length)
+    release(held)
+    if end != length:
+        _refuse(end, length)
     pixels[..., 3] = alpha if top_down else alpha[::-1]
 
 
-def _contiguous(data: Buffer) -> memoryview:
-    view = memoryview(data)
-    return view if view.c_contiguous else memoryview(view.tobytes())
-
-
-def _check_end(end: int, length: int) -> None:
+def _refuse(end: int, length: int) -> None:
     if end < 0:
         raise CodecError("LZ image is corrupt or truncated")
-    if end != length:
-        raise CodecError(f"LZ image with {length - end} bytes behind its end")
-
-
-def _table(kind: int, palette: Sequence[int] | None) -> array[int]:
-    """What each palette index stands for, for every index that the type can have."""
-    if palette is None or not len(palette):
-        raise CodecError(f"LZ image of type {kind} without a palette")
-    entries = [colour & 0xFFFFFF for colour in palette[:256]]
-    if kind in (PLT4_LE, PLT4_BE):
-        entries = [entries[index % len(entries)] for index in range(16)]
-    return array("I", entries + [0] * (256 - len(entries)))
-
-
-def _decode_colours(data: Buffer, kind: int, width: int, height: int, top_down: bool, image: memoryview) -> None:
-    view = _contiguous(data)
-    alpha = np.empty(width * height if kind == RGBA else 0, np.uint8)
-    room = alpha.data
-    source: cython.p_uchar = pointer(view)
-    pixels: cython.p_uint = pointer32(image)
-    plane_room: cython.p_uchar = pointer(room)
-    length: cython.Py_ssize_t = view.nbytes
-    columns: cython.Py_ssize_t = width
-    rows: cython.Py_ssize_t = height
-    deep: cython.bint = kind != RGB16
-    has_alpha: cython.bint = kind == RGBA
-    down: cython.bint = top_down
-    end: cython.Py_ssize_t
-    with cython.nogil:
-        end = colours(source, 28, length, pixels, columns * rows, deep)
-        if has_alpha and end >= 0:
-            end = plane(source, end, length, plane_room, columns * rows)
-            if end >= 0:
-                merge_alpha(pixels, plane_room, columns, rows, 0xFFFFFF, True)
-        if not down and end >= 0:
-            turn_over(pixels, columns, rows)
-    _check_end(end, length)
-
-
-def _decode_plane(
-    data: Buffer,
-    kind: int,
-    width: int,
-    height: int,
-    stride: int,
-    top_down: bool,
-    image: memoryview,
-    table: array[int] | None,
-) -> None:
-    view = _contiguous(data)
-    indices = np.empty(height * (width if table is None else stride), np.uint8)
-    room = indices.data
-    colour_view = memoryview(table if table is not None else b"")
-    source: cython.p_uchar = pointer(view)
-    pixels: cython.p_uint = pointer32(image)
-    plane_room: cython.p_uchar = pointer(room)
-    colour_table: cython.p_uint = pointer32(colour_view)
-    length: cython.Py_ssize_t = view.nbytes
-    count: cython.Py_ssize_t = room.nbytes
-    columns: cython.Py_ssize_t = width
-    rows: cython.Py_ssize_t = height
-    pitch: cython.Py_ssize_t = stride
-    down: cython.bint = top_down
-    c_kind: cython.int = kind
-    end: cython.Py_ssize_t
-    with cython.nogil:
-        end = plane(source, 28, length, plane_room, count)
-        if end >= 0:
-            if c_kind > 5:
-                merge_alpha(pixels, plane_room, columns, rows, 0, down)
-            else:
-                look_up(pixels, plane_room, colour_table, c_kind, columns, rows, pitch, down)
-    _check_end(end, length)
+    raise CodecError(f"LZ image with {length - end} bytes behind its end")

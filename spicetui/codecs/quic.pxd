@@ -1,1 +1,16 @@
-from spicetui._cython cimport clz64, load64, pointer, pointer16, pointer32, shl64
+from spicetui._cython cimport (
+    Held,
+    add8,
+    clz64,
+    copy_between,
+    hold,
+    length_of,
+    load64,
+    pointer,
+    pointer16,
+    pointer32,
+    release,
+    shl64,
+    swap_words,
+    words_of,
+)

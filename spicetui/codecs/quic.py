@@ -26,12 +26,30 @@ except ImportError:
     import cython  # type: ignore[no-redef]
 
 if not cython.compiled:
-    from spicetui._cython import clz64, load64, pointer, pointer16, pointer32, shl64
+    from spicetui._cython import (
+        Held,
+        add8,
+        clz64,
+        copy_between,
+        hold,
+        length_of,
+        load64,
+        pointer,
+        pointer16,
+        pointer32,
+        release,
+        shl64,
+        swap_words,
+        words_of,
+    )
 
 COMPILED: bool = cython.compiled
 MAGIC = 0x43495551
 GRAY, RGB16, RGB24, RGB32, RGBA = range(1, 6)
 _HEADER = struct.Struct("<5I")
+_empty = np.empty
+_BYTE = np.dtype(np.uint8)
+_BIG_ENDIAN = sys.byteorder == "big"
 _SLACK = 16  # bytes of zeros behind the data; a load of eight bytes starts at most eight beyond the end
 _KEEP = 1 << 20  # a decoder with larger buffers is not kept
 
@@ -70,6 +88,7 @@ class Family:
     zeros: cython.p_uchar  # of a code: leading zeros that mean the plain binary form
     tails: cython.p_uchar  # of a code: the binary form's bits behind the zeros
     buckets: cython.p_uchar  # of a value: the bucket that it is the context of
+    start: cython.p_uint  # the counters of a plane at the start
     chaos: cython.p_uchar
     triggers: cython.p_ushort
     run_bits: cython.p_uchar
@@ -84,7 +103,8 @@ class Family:
             buckets[value] = min(buckets[value], bits - 1)
         table = bytearray(8 * 1024 * 4)
         lengths = bytearray(256 * 8 * 4)
-        self.memory = [zeros, tails, buckets, table, lengths]
+        start = bytearray(8 * 8 * 4)
+        self.memory = [zeros, tails, buckets, table, lengths, start]
         self.bits = bits
         self.zeros = pointer(memoryview(zeros))
         self.tails = pointer(memoryview(tails))
@@ -94,6 +114,10 @@ class Family:
         self.chaos = pointer(memoryview(_CHAOS))
         self.triggers = pointer16(memoryview(_TRIGGERS))
         self.run_bits = pointer(memoryview(_RUN_BITS))
+        self.start = pointer32(memoryview(start))
+        counters = memoryview(start).cast("I")
+        for index in range(8 * 8):
+            counters[index] = 7 - index % 8 if index % 8 < bits else 1 << 30  # codes that there are not never win
         entries = memoryview(table).cast("I")
         sizes = memoryview(lengths).cast("I")
         for code in range(bits):
@@ -130,6 +154,8 @@ class Model:
     trigger: cython.uint
     table: cython.p_uint
     lengths: cython.p_uint
+    run_bits: cython.p_uchar
+    chaos: cython.p_uchar
     best: cython.p_ushort  # [plane][bucket]: the cheapest code's place in the table
     counters: cython.p_uint  # [plane][bucket][code]: bits so far, times 8, plus 7 - code
     contexts: cython.p_uint  # of a column: the buckets of its values, a byte for each plane
@@ -156,10 +182,12 @@ class Model:
         self.family = family
         self.table = family.table
         self.lengths = family.lengths
-        for index in range(3 * 8):
+        self.run_bits = family.run_bits
+        self.chaos = family.chaos
+        for index in range(3):
+            copy_between(self.counters, index * 64, family.start, 0, 64)
+        for index in range(24):
             self.best[index] = (family.bits - 1) << 10
-        for index in range(3 * 8 * 8):
-            self.counters[index] = (7 - (index & 7)) + (0 if (index & 7) < family.bits else 1 << 30)
         self.wait = 0
         self.draw = 255
         self.grade = 0
@@ -186,7 +214,7 @@ class Model:
     def rest(self) -> cython.int:
         """How many pixels to pass over before the next update."""
         self.draw = (self.draw + 1) & 255
-        return self.family.chaos[self.draw] & ((1 << self.grade) - 1)
+        return self.chaos[self.draw] & ((1 << self.grade) - 1)
 
     @cython.cfunc
     @cython.nogil
@@ -195,22 +223,14 @@ class Model:
     def update(self, bucket: cython.uint, value: cython.uint) -> cython.void:
         """Count `value`, whose context was `bucket` (8 x plane + bucket), and choose that bucket's code again."""
         counters: cython.p_uint
-        lengths: cython.p_uint
         index: cython.int
         least: cython.uint
-        other: cython.uint
         if cython.compiled:
             counters = cython.address(self.counters[bucket * 8])
-            lengths = cython.address(self.lengths[value * 8])
+            least = add8(counters, cython.address(self.lengths[value * 8]))
         else:
             counters = self.counters[bucket * 8 :]
-            lengths = self.lengths[value * 8 :]
-        for index in range(8):
-            counters[index] += lengths[index]
-        least = counters[0]
-        for index in range(1, 8):
-            other = counters[index]
-            least = other if other < least else least
+            least = add8(counters, self.lengths[value * 8 :])
         self.best[bucket] = (7 - (least & 7)) << 10
         if least >> 3 > self.trigger:
             for index in range(self.family.bits):
@@ -239,20 +259,23 @@ class Bits:
         at: cython.Py_ssize_t
         size -= size & 3
         if size + _SLACK > self.size:
-            self.memory = bytearray(size + (size >> 2) + _SLACK)
-            self.source = pointer(memoryview(self.memory))
             self.size = size + (size >> 2) + _SLACK
-        for at in range(0, size, 4):
-            self.source[at] = data[at + 3]
-            self.source[at + 1] = data[at + 2]
-            self.source[at + 2] = data[at + 1]
-            self.source[at + 3] = data[at]
-        for at in range(size, size + _SLACK):
+            self.memory = bytearray(self.size)
+            self.source = pointer(memoryview(self.memory))
+        swap_words(self.source, data, size)
+        for at in range(size, size + 16):
             self.source[at] = 0
         self.last = size + 8
         self.at = 20  # behind the header
         self.accumulator = 0
         self.count = 0
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def header(self, index: cython.int) -> cython.uint:
+        """A word of the header."""
+        return load64(self.source, index * 4) >> 32
 
     @cython.cfunc
     @cython.nogil
@@ -278,27 +301,26 @@ class Bits:
     def run(self, model: Model, limit: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """The length of a run; -1 when it is longer than `limit`."""
         length: cython.Py_ssize_t = 0
-        size: cython.int
-        while True:
-            self.refill()
-            size = model.family.run_bits[model.run]
-            if self.accumulator >> 63 == 0:
-                break
+        state: cython.int = model.run
+        size: cython.int = model.run_bits[state]
+        self.refill()
+        while self.accumulator >> 63:
             self.accumulator = shl64(self.accumulator, 1)
             self.count -= 1
             length += 1 << size
             if length > limit:
                 return -1
-            if model.run < 31:
-                model.run += 1
+            if state < 31:
+                state += 1
+                size = model.run_bits[state]
+            if self.count < 17:
+                self.refill()
         self.accumulator = shl64(self.accumulator, 1)
-        self.count -= 1
         if size:
             length += self.accumulator >> (64 - size)
             self.accumulator = shl64(self.accumulator, size)
-            self.count -= size
-        if model.run:
-            model.run -= 1
+        self.count -= 1 + size
+        model.run = state - 1 if state else 0
         return length if length <= limit else -1
 
 
@@ -471,7 +493,9 @@ def plane_row(
     width: cython.Py_ssize_t,
     shift: cython.int,
 ) -> cython.bint:
-    """As `rgb_row`, for the one plane that lies `shift` bits up in the words."""
+    """As `rgb_row`, for alpha (`shift` 24), which keeps the colours, or for gray (`shift` 0)."""
+    spread: cython.uint = 1 << 24 if shift else 0x010101
+    keep: cython.uint = 0xFFFFFF if shift else 0
     accumulator: cython.ulonglong = bits.accumulator
     count: cython.int = bits.count
     source: cython.p_uchar = bits.source
@@ -531,7 +555,7 @@ def plane_row(
                 contexts[x] = context
                 left2 = left
                 left = (((left + up) >> 1) + (entry >> 24)) & 255
-                pixels[at + x] |= left << shift
+                pixels[at + x] = (pixels[at + x] & keep) | left * spread
                 x += 1
             if running:
                 bits.accumulator = accumulator
@@ -547,7 +571,7 @@ def plane_row(
                 ran_at = x
                 until = x + length
                 while x < until:
-                    pixels[at + x] |= left << shift
+                    pixels[at + x] = (pixels[at + x] & keep) | left * spread
                     x += 1
                 if length:
                     left2 = left
@@ -583,7 +607,9 @@ class Decoder:
         self.colour = Model()
         self.plane = Model()
 
-    def reset(self, family: Family, kind: cython.int, width: cython.Py_ssize_t) -> None:
+    @cython.cfunc
+    def reset(self, kind: cython.int, width: cython.Py_ssize_t) -> None:
+        family: Family = _family(5 if kind == RGB16 else 8)
         if kind != GRAY:
             self.colour.reset(family, width)
         if kind in (GRAY, RGBA):
@@ -603,8 +629,6 @@ class Decoder:
         word: cython.uint
         for row in range(height):
             if kind == 1:
-                for index in range(at, at + width):
-                    pixels[index] = 0
                 if not plane_row(self.bits, self.plane, pixels, at, above, width, 0):
                     return row
             elif not rgb_row(self.bits, self.colour, pixels, at, above, width):
@@ -613,26 +637,21 @@ class Decoder:
                 return row
             above = at
             at += width
-        if kind == 1:
-            for index in range(at):
-                word = pixels[index]
-                pixels[index] = word | word << 8 | word << 16
-        elif kind == 2:
+        if kind == 2:
             for index in range(at):
                 word = pixels[index]
                 pixels[index] = word << 3 | (word >> 2 & 0x070707)
         return height
 
 
-_families: dict[int, Family] = {}
+_families: list[Family] = []  # for eight and for five bits, once they are needed
 _idle: list[Decoder] = []  # decoders that no thread is using
 
 
 def _family(bits: int) -> Family:
-    family = _families.get(bits)
-    if family is None:
-        family = _families[bits] = Family(bits)
-    return family
+    if not _families:
+        _families.extend((Family(8), Family(5)))
+    return _families[bits == 5]
 
 
 def peek(data: Buffer) -> Header:
@@ -653,33 +672,54 @@ def decode(data: Buffer, *, size: tuple[int, int] | None = None, max_pixels: int
 
     `size`, where given, is the (width, height) that the stream must have.  Raises CodecError for bad data.
     """
-    kind, width, height = peek(data)
-    check_size("QUIC", width, height, size, max_pixels)
-    view = memoryview(data)
-    if not view.c_contiguous:
-        view = memoryview(view.tobytes())
-    length: cython.Py_ssize_t = view.nbytes
-    if length < 24:
-        raise CodecError("QUIC image without data")
+    held: Held
+    if not cython.compiled:
+        held = Held()
+    source: cython.p_uchar = hold(held, data)
+    length: cython.Py_ssize_t = length_of(held)
     try:
         decoder: Decoder = _idle.pop()
     except IndexError:
         decoder = Decoder()
-    decoder.reset(_family(5 if kind == RGB16 else 8), kind, width)
-    decoder.bits.load(pointer(view), length)
-    image = np.empty((height, width, 4), np.uint8)
-    room = image.data
-    pixels: cython.p_uint = pointer32(room)
+    decoder.bits.load(source, length)
+    release(held)
+    return _decode(data, decoder, length, size, max_pixels)
+
+
+@cython.cfunc
+def _decode(
+    data: Buffer,
+    decoder: Decoder,
+    length: cython.Py_ssize_t,
+    size: tuple[int, int] | None,
+    most: cython.Py_ssize_t,
+) -> npt.NDArray[np.uint8]:
+    kind: cython.int = 0
+    width: cython.Py_ssize_t = 0
+    height: cython.Py_ssize_t = 0
     rows: cython.Py_ssize_t
-    c_kind: cython.int = kind
-    c_width: cython.Py_ssize_t = width
-    c_height: cython.Py_ssize_t = height
-    with cython.nogil:
-        rows = decoder.run(c_kind, pixels, c_width, c_height)
-    if decoder.bits.size <= _KEEP and len(_idle) < 4:
+    good: cython.bint = length >= 24 and decoder.bits.header(0) == 0x43495551 and decoder.bits.header(1) == 0
+    if good:
+        kind = decoder.bits.header(2)
+        width = decoder.bits.header(3)
+        height = decoder.bits.header(4)
+        good = 1 <= kind <= 5 and 0 < width <= most and 0 < height <= most // width
+    if not good or (size is not None and size != (width, height)):
+        header = peek(data)
+        check_size("QUIC", header.width, header.height, size, most)
+        raise CodecError("QUIC image without data")
+    decoder.reset(kind, width)
+    image = _empty((height, width, 4), _BYTE)
+    pixels: cython.p_uint = words_of(image)
+    if height * width < 1024:
+        rows = decoder.run(kind, pixels, width, height)
+    else:
+        with cython.nogil:
+            rows = decoder.run(kind, pixels, width, height)
+    if decoder.bits.size + width * 4 <= _KEEP and len(_idle) < 4:
         _idle.append(decoder)
     if rows < height:
         raise CodecError(f"QUIC image is corrupt or truncated in row {rows} of {height}")
-    if sys.byteorder == "big":
+    if _BIG_ENDIAN:
         image.view(np.uint32).byteswap(inplace=True)
     return image
