@@ -122,26 +122,26 @@ def wallpaper(width: int, height: int, theme: Theme) -> Image.Image:
     image.paste(theme.sun, (left - sun, top - sun), glow)
     image.paste(theme.sun, (left, top), disc(sun))
     for i, colour in enumerate(theme.hills):
-        image.paste(colour, (0, 0), _hill(width, height, i))
+        top, ridge = _ridge(width, height, i)
+        image.paste(colour, (0, top), ridge)
+        image.paste(colour, (0, top + ridge.height, width, height))
     text(image, (width - 28, height - 26), "spicetui", 56, INK, "rs")
     text(image, (32, height - 26), "a demo desktop, drawn over SPICE", 18, INK, "ls")
     return image
 
 
-def _hill(width: int, height: int, i: int) -> Image.Image:
+def _ridge(width: int, height: int, i: int) -> tuple[int, Image.Image]:
+    """Where the upper edge of a row of hills begins, and its mask; below it all is hill."""
     scale = 2
-    mask = Image.new("L", (width * scale, height * scale))
-    ground = height * (0.62 + 0.12 * i)
     swing = height * (0.07 - 0.012 * i)
-    ridge = [
-        (
-            x * scale,
-            scale * (ground + swing * (math.sin(x / width * (5 + 2 * i) + i * 2.1) + 0.4 * math.sin(x / 61 + i))),
-        )
+    top, tall = round(height * (0.62 + 0.12 * i) - 1.4 * swing), round(2.8 * swing)
+    mask = Image.new("L", (width * scale, tall * scale))
+    edge = [
+        (x * scale, scale * swing * (1.4 + math.sin(x / width * (5 + 2 * i) + i * 2.1) + 0.4 * math.sin(x / 61 + i)))
         for x in range(0, width + 8, 8)
     ]
-    ImageDraw.Draw(mask).polygon([(0, height * scale), *ridge, (width * scale, height * scale)], 255)
-    return mask.resize((width, height), Image.Resampling.BOX)
+    ImageDraw.Draw(mask).polygon([(0, tall * scale), *edge, (width * scale, tall * scale)], 255)
+    return top, mask.resize((width, tall), Image.Resampling.BOX)
 
 
 # --- windows
