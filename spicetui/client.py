@@ -8,11 +8,9 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .channels.base import Channel
-from .channels.cursor import CursorChannel
-from .channels.display import DisplayChannel
 from .channels.inputs import Inputs
 from .channels.main import Main
 from .diagnostics import ROOT
@@ -23,6 +21,8 @@ from .wire.enums import ChannelType, MouseMode
 
 if TYPE_CHECKING:
     from .canvas.surface import Surface
+    from .channels.cursor import CursorChannel
+    from .channels.display import DisplayChannel
 
 
 async def connect(
@@ -79,12 +79,14 @@ class Client:
     @property
     def displays(self) -> Mapping[int, DisplayChannel]:
         """By display channel number."""
-        return {c.key.id: c for c in self.channels.values() if isinstance(c, DisplayChannel)}
+        found = {key.id: c for key, c in self.channels.items() if key.type is ChannelType.DISPLAY}
+        return cast("dict[int, DisplayChannel]", found)
 
     @property
     def cursors(self) -> Mapping[int, CursorChannel]:
         """By the number of the display that the pointer belongs to."""
-        return {c.key.id: c for c in self.channels.values() if isinstance(c, CursorChannel)}
+        found = {key.id: c for key, c in self.channels.items() if key.type is ChannelType.CURSOR}
+        return cast("dict[int, CursorChannel]", found)
 
     # --- facts
 

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
 
 from .channels.base import Channel
-from .channels.cursor import CursorChannel
-from .channels.display import DisplayChannel
-from .channels.inputs import Inputs
 from .channels.main import Main, openable
 from .channels.progress import Progress
-from .codecs.caches import PixmapCache
-from .codecs.glz import Window
 from .diagnostics import Gaps, logger, printable
 from .errors import AuthError, ChannelClosed, ConnectError, LinkError, SpiceError
 from .interfaces import ChannelKey, Connector, Driver
 from .wire.enums import ChannelType, LinkErr, MouseMode
 from .wire.main import AttachChannels
 
+if TYPE_CHECKING:
+    from .codecs.caches import PixmapCache
+    from .codecs.glz import Window
+
 T = TypeVar("T")
 
-#: A channel type is opened by its row here.
-CHANNELS: dict[ChannelType, type[Channel]] = {
-    ChannelType.DISPLAY: DisplayChannel,
-    ChannelType.INPUTS: Inputs,
-    ChannelType.CURSOR: CursorChannel,
+#: A channel type is opened by its row here: the module in ``channels`` and the class. They are imported while the main
+#: channel links, and only those that are wanted: typing needs no decoder and no numpy.
+CHANNELS: dict[ChannelType, tuple[str, str]] = {
+    ChannelType.DISPLAY: ("display", "DisplayChannel"),
+    ChannelType.INPUTS: ("inputs", "Inputs"),
+    ChannelType.CURSOR: ("cursor", "CursorChannel"),
 }
+
+#: How long a session that is closed early waits for the first message of each channel.
+FIRST_MESSAGE_SECONDS = 1.0
 
 #: No honest server has more; each costs a connection.
 MAX_CHANNELS = 64
@@ -76,8 +82,6 @@ class Session:
         self.clock = MultimediaClock()
         self.audio_delay_ms: int | None = None  # sound that waits to be heard, None while none is played
         self.progress = Progress()
-        self.pixmaps = PixmapCache()
-        self.glz = Window()
         self.gaps = Gaps()
         self.wanted_mouse_mode = MouseMode.CLIENT
         self.channels: dict[ChannelKey, Channel] = {}
@@ -103,7 +107,19 @@ class Session:
 
     @property
     def display_count(self) -> int:
-        return sum(isinstance(channel, DisplayChannel) for channel in self.channels.values())
+        return sum(key.type is ChannelType.DISPLAY for key in self.channels)
+
+    @cached_property
+    def pixmaps(self) -> PixmapCache:
+        from .codecs.caches import PixmapCache
+
+        return PixmapCache()
+
+    @cached_property
+    def glz(self) -> Window:
+        from .codecs.glz import Window
+
+        return Window()
 
     def image_arrived(self) -> None:
         """Wakes the display channels that wait for an image of another one."""
@@ -126,7 +142,11 @@ class Session:
         """Opens the main channel and then the others side by side. Raises what made it fail."""
         main = Main(self)
         self.channels[main.key] = main
-        await main.open()
+        loading = asyncio.ensure_future(asyncio.to_thread(_load, self._wanted_types()))
+        try:
+            await main.open()
+        finally:
+            await loading
         self._run(main)
         init = await self._first(main.init)
         self.id = init.session_id
@@ -134,6 +154,9 @@ class Session:
         main.send(AttachChannels())
         self.server_channels = await self._first(main.channel_list)
         await self._open_channels()
+
+    def _wanted_types(self) -> tuple[ChannelType, ...]:
+        return tuple(kind for kind in CHANNELS if kind.name.lower() not in self.options.disable_channels)
 
     async def _first(self, answer: asyncio.Future[T]) -> T:
         """An answer of the main channel, or the error that ended it first."""
@@ -143,12 +166,8 @@ class Session:
         return answer.result()
 
     async def _open_channels(self) -> None:
-        wanted = [
-            key
-            for key in openable(self.server_channels, tuple(CHANNELS))
-            if key.type.name.lower() not in self.options.disable_channels
-        ][:MAX_CHANNELS]
-        channels = [CHANNELS[key.type](self, key.id) for key in wanted]
+        wanted = openable(self.server_channels, self._wanted_types())[:MAX_CHANNELS]
+        channels = [_channel_class(key.type)(self, key.id) for key in wanted]
         for channel in channels:
             self.channels[channel.key] = channel
             self.progress.add(channel.key)
@@ -199,19 +218,51 @@ class Session:
             raise self.error
 
     async def aclose(self) -> None:
-        """Closes every channel, main last; can be called again."""
+        """Closes every channel, main last; can be called again.
+
+        spice-server 0.15 crashes when a client is gone before its worker thread has taken up the display and cursor
+        channels; their first message says that it has. When main ends it throws away what it has not read of the
+        others, so they go first: their streams wait until the server has read all.
+        """
         self._closing = True
+        await self._first_messages()
         main_key = ChannelKey(ChannelType.MAIN)
-        for key in sorted(self._tasks, key=lambda k: k == main_key):
-            task = self._tasks[key]
-            if not task.done():
-                task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        for channel in list(self.channels.values()):
-            await channel.aclose()
+        await self._close([key for key in self.channels if key != main_key])
+        await self._close([main_key])
         if not self._over.done():
             self._over.set_result(None)
             self.driver.closed(None)
+
+    async def _first_messages(self) -> None:
+        waiting = [self.channels[key].first_message.wait() for key, task in self._tasks.items() if not task.done()]
+        if waiting and not self._over.done():
+            try:
+                async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
+                    await asyncio.gather(*waiting)
+            except TimeoutError:
+                pass
+        else:
+            for one in waiting:
+                one.close()
+
+    async def _close(self, keys: Iterable[ChannelKey]) -> None:
+        found = [key for key in keys if key in self.channels]
+        tasks = [self._tasks[key] for key in found if key in self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, *(self.channels[key].aclose() for key in found), return_exceptions=True)
+
+
+def _channel_class(kind: ChannelType) -> type[Channel]:
+    module, name = CHANNELS[kind]
+    found: type[Channel] = getattr(import_module(f".channels.{module}", __package__), name)
+    return found
+
+
+def _load(kinds: Iterable[ChannelType]) -> None:
+    """Imports the channels, in a worker thread."""
+    for kind in kinds:
+        _channel_class(kind)
 
 
 def as_spice_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -45,6 +45,7 @@ class Channel:
         self.bytes_in = 0
         self.bytes_out = 0
         self.messages_in = 0
+        self.first_message = asyncio.Event()
         self.closed = False
         self.machine: ChannelMachine
         self.stream: ByteStream
@@ -195,6 +196,7 @@ class Channel:
 
     def _handle(self, raw: RawMessage) -> Coroutine[Any, Any, None] | None:
         self.messages_in += 1
+        self.first_message.set()
         try:
             received = self.machine.read(raw)
             if self.log.isEnabledFor(10):

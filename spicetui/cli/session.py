@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..connectors.targets import Target
     from ..interfaces import Driver
 
-FIRST_MESSAGE_SECONDS = 1.0
 LOOK_SECONDS = 0.002
 
 
@@ -32,7 +31,7 @@ async def session(arguments: argparse.Namespace, driver: Driver | None = None) -
         try:
             yield client
         finally:
-            await close(client)
+            await client.aclose()
     finally:
         await target.aclose()
 
@@ -64,24 +63,6 @@ async def open_client(
 
 def _named(error: ConnectError, target: Target) -> str:
     return str(error) if target.title in str(error) else f"cannot connect to {target.title}: {error}"
-
-
-async def close(client: Client) -> None:
-    """Closes in an order that every server survives and in which no key is lost.
-
-    spice-server 0.15 crashes when a client is gone before its worker thread has taken up the display and cursor
-    channels; their first message says that it has. The inputs channel goes next, and its stream waits until the
-    server has read all: what it has not read when the main channel ends, it throws away.
-    """
-    try:
-        async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
-            while any(not channel.messages_in and not channel.closed for channel in client.channels.values()):
-                await asyncio.sleep(LOOK_SECONDS)
-    except TimeoutError:
-        pass
-    if client.inputs is not None:
-        await client.inputs.aclose()
-    await client.aclose()
 
 
 async def ready_inputs(client: Client, seconds: float) -> Inputs:

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
     parser.add_argument("text", metavar="TEXT", help="what to type; - reads standard input; a line end is Enter")
     parser.add_argument("--layout", metavar="NAME", default="us", help="the guest's keyboard layout (default us)")
-    parser.add_argument("--rate", metavar="CPS", type=rate, help="characters a second at most (default about 120)")
+    parser.add_argument(
+        "--rate", metavar="CPS", type=rate, help="characters a second at most (default: as fast as is safe)"
+    )
     add_common(parser)
 
 
