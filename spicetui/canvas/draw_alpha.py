@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..codecs.pixmap import PixelFormat
+from ..codecs.pixmap import Array, PixelFormat
 from ..wire.display import DrawAlphaBlend, DrawTransparent
 from ..wire.enums import AlphaFlags, ImageScaleMode
 from . import paint
 from .blend import Operator, combine
 from .convert import from_argb, to555, to565, to_argb
 from .region import EMPTY, Region, region
+from .rop import Rop
 from .scale import scaled
 from .source import Sources
 from .surface import Surface
@@ -72,7 +73,7 @@ def alpha_blend(surface: Surface, message: DrawAlphaBlend, sources: Sources) -> 
 def blend(
     surface: Surface,
     part: Region,
-    pixels: paint.Array,
+    pixels: Array,
     fmt: PixelFormat,
     dx: int,
     dy: int,
@@ -91,4 +92,4 @@ def blend(
         x1, y1, x2, y2 = box
         source = to_argb(pixels[y1 - dy : y2 - dy, x1 - dx : x2 - dx], fmt)
         dest = to_argb(surface.data[y1:y2, x1:x2], target)
-        paint.put(surface, box, where, from_argb(combine(Operator.OVER, source, mask, dest), target), paint.Rop.COPY)
+        paint.put(surface, box, where, from_argb(combine(Operator.OVER, source, mask, dest), target), Rop.COPY)

@@ -35,8 +35,10 @@ def text(surface: Surface, message: DrawText, sources: Sources) -> Region:
     if back is not None:
         paint.brush(surface, part.within((area.x, area.y, area.right, area.bottom)), back, Rop.COPY)
     bounds = _bounds(message.str)
-    inside = part.within(bounds) if bounds else None
-    if fore is not None and inside is not None and inside.boxes:
+    if fore is None or bounds is None:
+        return part
+    inside = part.within(bounds)
+    if inside.boxes:
         _over(surface, inside, fore, fmt, message.str, bounds)
     return part
 
