@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def point(arguments: argparse.Namespace, action: Action) -> int:
     from .session import ready_inputs, session
 
-    async with session(arguments) as client:
+    async with session(arguments, only={"inputs"}) as client:
         hand = Hand(await ready_inputs(client, MODE_SECONDS), arguments.display)
         if action.name == "scroll":
             await hand.scroll(action.clicks)
@@ -119,10 +119,12 @@ async def point(arguments: argparse.Namespace, action: Action) -> int:
 
 async def absolute(client: Client, display: int) -> None:
     """Waits until the pointer can be placed. Raises FeatureMissing."""
+    from ..wire.enums import ChannelType
     from .session import LOOK_SECONDS
 
-    if display not in client.displays:
-        have = ", ".join(map(str, sorted(client.displays))) or "none"
+    displays = [key.id for key in client.session.server_channels if key.type is ChannelType.DISPLAY]
+    if display not in displays:
+        have = ", ".join(map(str, sorted(displays))) or "none"
         raise FeatureMissing(f"the server has no display {display} (it has: {have})")
     try:
         async with asyncio.timeout(MODE_SECONDS):

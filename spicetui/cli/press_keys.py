@@ -48,7 +48,7 @@ async def press_keys(arguments: argparse.Namespace, combos: Sequence[Sequence[Ke
     from .session import ready_inputs, session
     from .type_text import LOCKS_SECONDS
 
-    async with session(arguments) as client:
+    async with session(arguments, only={"inputs"}) as client:
         inputs = await ready_inputs(client, LOCKS_SECONDS)
         for combo in combos:
             await press(inputs, combo, arguments.hold / 1000)

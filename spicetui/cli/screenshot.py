@@ -77,20 +77,26 @@ async def screenshot(arguments: argparse.Namespace, path: Path) -> int:
 
     deadline = asyncio.get_running_loop().time() + arguments.timeout
     watch = Watch(arguments.display)
-    async with session(arguments, watch) as client:
-        try:
-            async with asyncio.timeout_at(deadline):
-                await client.wait_frame(arguments.display)
-        except TimeoutError:
-            raise SpiceError(
-                f"display {arguments.display} shows nothing within {arguments.timeout:g} s; is the machine running?"
-            ) from None
-        preparing = asyncio.create_task(asyncio.to_thread(_prepare, path))  # while the screen settles
-        rested = await watch.rest(arguments.settle / 1000, deadline)
+    only = {"display", "cursor"} if arguments.cursor else {"display"}
+    preparing = asyncio.create_task(asyncio.to_thread(_prepare, path))  # while the server is at work
+    try:
+        async with session(arguments, watch, only=only) as client:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await client.wait_frame(arguments.display)
+            except TimeoutError:
+                raise SpiceError(
+                    f"display {arguments.display} shows nothing within {arguments.timeout:g} s;"
+                    " check that the machine runs"
+                ) from None
+            rested = await watch.rest(arguments.settle / 1000, deadline)
+            picture = _picture(client, arguments.display, arguments.cursor)
+            gaps = sorted(client.unsupported.items())
+    finally:
         await preparing
-        await asyncio.to_thread(_write, _picture(client, arguments.display, arguments.cursor), path)
-        for gap, count in sorted(client.unsupported.items()):
-            complain(f"warning: {gap} is not supported ({count} times), so the picture may differ there")
+    _write(picture, path)
+    for gap, count in gaps:
+        complain(f"warning: {gap} is not supported ({count} times), so the picture may differ there")
     if not rested:
         complain(f"warning: the screen did not rest for {arguments.settle} ms within {arguments.timeout:g} s")
     return OK

@@ -70,7 +70,7 @@ async def type_text(arguments: argparse.Namespace, text: str) -> int:
     from ..wire.enums import KeyboardModifierFlags
     from .session import ready_inputs, session
 
-    async with session(arguments) as client:
+    async with session(arguments, only={"inputs"}) as client:
         inputs = await ready_inputs(client, LOCKS_SECONDS)
         caps_lock = KeyboardModifierFlags.CAPS_LOCK in inputs.leds
         await send(inputs, strokes(text, arguments.layout, caps_lock=caps_lock), arguments.rate)
