@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from . import picture
@@ -18,7 +17,22 @@ from .scene_server.build import build
 from .scene_server.qxl import CreateSurface, DestroySurface, SurfaceFormat
 from .scene_server.server import SceneServer
 from .scene_server.viewers import VIEWERS, OurViewer, ReferenceViewer
-from .scenes import MARK, SIZE, TARGETS, Page, Scene, Target, alphas, composites, copies, fills, pages, rop3, strokes, texts
+from .scenes import (
+    MARK,
+    SIZE,
+    TARGETS,
+    Page,
+    Scene,
+    Target,
+    alphas,
+    composites,
+    copies,
+    fills,
+    pages,
+    rop3,
+    strokes,
+    texts,
+)
 
 GROUPS: dict[str, tuple[Sequence[Scene], tuple[int, int]]] = {
     "fill, blackness, whiteness, invers": (fills.SCENES, (64, 48)),
@@ -44,7 +58,9 @@ def scene_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Pictures = dict[str, list[picture.Picture]]
 
 
-def draw_page(server: SceneServer, viewer: ReferenceViewer | OurViewer, target: Target, page: Page, number: int) -> picture.Picture:
+def draw_page(
+    server: SceneServer, viewer: ReferenceViewer | OurViewer, target: Target, page: Page, number: int
+) -> picture.Picture:
     """The page as the viewer shows it; its surfaces are gone afterwards."""
     commands = page.commands(target)
     mark, colour = target.mark(number)
@@ -57,7 +73,9 @@ def draw_page(server: SceneServer, viewer: ReferenceViewer | OurViewer, target: 
     return shown
 
 
-def draw_pages(program: Path, directory: Path, target: Target, kind: type[ReferenceViewer] | type[OurViewer]) -> Pictures:
+def draw_pages(
+    program: Path, directory: Path, target: Target, kind: type[ReferenceViewer] | type[OurViewer]
+) -> Pictures:
     """Each group's pages as a viewer shows them that was there before they were drawn."""
     seen: Pictures = {}
     number = 0

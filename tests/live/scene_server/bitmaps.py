@@ -63,7 +63,7 @@ def true_colour(pixels: Bytes, format: Format = Format.RGB32, *, top_down: bool 
     rows: Bytes
     if format is Format.RGB16:
         wide = pixels.astype(np.uint16) >> 3
-        words = (wide[:, :, 0] << 10 | wide[:, :, 1] << 5 | wide[:, :, 2]).astype("<u2")
+        words: NDArray[np.uint16] = (wide[:, :, 0] << 10 | wide[:, :, 1] << 5 | wide[:, :, 2]).astype(np.uint16)
         rows = np.ascontiguousarray(words).view(np.uint8)
     elif format is Format.RGB24:
         rows = np.ascontiguousarray(bgr).reshape(height, width * 3)
@@ -90,7 +90,8 @@ def indexed(
     elif format in (Format.BIT4_BE, Format.BIT4_LE):
         even = np.pad(indices, ((0, 0), (0, width % 2)))
         first, second = even[:, 0::2], even[:, 1::2]
-        rows = first << 4 | second if format is Format.BIT4_BE else second << 4 | first
+        high, low = (first, second) if format is Format.BIT4_BE else (second, first)
+        rows = (high << 4 | low).astype(np.uint8)
     else:
         rows = np.packbits(indices, axis=1, bitorder="big" if format is Format.BIT1_BE else "little")
     stride, data = _finish(format, width, rows, top_down, 4)
@@ -111,7 +112,8 @@ def photo(width: int, height: int, seed: int = 1) -> Bytes:
             level += 80 * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * size * size))
         level -= level.min()
         layers.append(level * (255 / max(1.0, level.max())) + random.normal(0, 4, level.shape))
-    return np.clip(np.dstack(layers), 0, 255).astype(np.uint8)
+    picture: Bytes = np.clip(np.dstack(layers), 0, 255).astype(np.uint8)
+    return picture
 
 
 @cache
@@ -145,9 +147,9 @@ def indices(width: int, height: int, colours: int, seed: int = 1) -> Bytes:
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     runs = (x // 5 + y // 3) % colours
-    return np.where(random.random((height, width)) < 0.2, random.integers(0, colours, runs.shape), runs).astype(
-        np.uint8
-    )
+    points = random.random((height, width)) < 0.2
+    mixed: Bytes = np.where(points, random.integers(0, colours, runs.shape), runs).astype(np.uint8)
+    return mixed
 
 
 @cache

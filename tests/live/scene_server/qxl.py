@@ -20,6 +20,8 @@ from spicetui.geometry import Point, Rect
 from .bitmaps import Bitmap
 
 CHUNK = struct.Struct("<IQQ")
+ORIGIN = Point(0, 0)
+NOWHERE = Rect(0, 0, 0, 0)
 NOTIFY_RELEASE = 1 << 63
 """In a release number: the server program reports when the server has let go of the command."""
 
@@ -164,7 +166,7 @@ class Solid:
 @dataclass(frozen=True)
 class Pattern:
     image: Source
-    origin: Point = Point(0, 0)
+    origin: Point = ORIGIN
 
     def pack(self, memory: Memory) -> bytes:
         return struct.pack("<IQii", 2, self.image.put(memory), *self.origin)
@@ -184,7 +186,7 @@ def brush_images(*brushes: Brush) -> Iterator[Source]:
 @dataclass(frozen=True)
 class Mask:
     image: Image
-    position: Point = Point(0, 0)
+    position: Point = ORIGIN
     inverted: bool = False
 
 
@@ -381,7 +383,7 @@ class Text(Op):
     bits: int
     fore: Brush
     back: Brush = None
-    back_area: Rect = Rect(0, 0, 0, 0)
+    back_area: Rect = NOWHERE
     fore_mode: int = Ropd.PUT
     back_mode: int = Ropd.PUT
     top_down: bool = True
@@ -465,8 +467,8 @@ class Composite(Op):
     source: Source
     _: KW_ONLY
     mask: Source | None = None
-    source_origin: Point = Point(0, 0)
-    mask_origin: Point = Point(0, 0)
+    source_origin: Point = ORIGIN
+    mask_origin: Point = ORIGIN
     source_filter: int = Filter.NEAREST
     mask_filter: int = Filter.NEAREST
     source_repeat: int = Repeat.NONE
@@ -532,7 +534,7 @@ class Draw:
             rects = b"".join(pack_rect(rect) for rect in self.clip)
             clip = struct.pack("<IQ", 1, memory.put(struct.pack("<I", len(self.clip)) + memory.chunk(rects)))
         surfaces = [-1, -1, -1]
-        areas = [Rect(0, 0, 0, 0)] * 3
+        areas = [NOWHERE] * 3
         if isinstance(self.op, CopyBits):
             surfaces[0] = self.surface
             areas[0] = Rect(*self.op.origin, self.box.width, self.box.height)
@@ -541,7 +543,7 @@ class Draw:
             surfaces[at], areas[at] = source.surface, Rect(0, 0, source.width, source.height)
         return memory.put(
             struct.pack("<QIBBB", 0, self.surface, self.effect, self.op.number, self.itself is not None)
-            + pack_rect(self.itself or Rect(0, 0, 0, 0))
+            + pack_rect(self.itself or NOWHERE)
             + pack_rect(self.box)
             + clip
             + struct.pack("<I3i", 0, *surfaces)
@@ -610,8 +612,8 @@ class SetCursor:
     width: int
     height: int
     data: bytes
-    hot: Point = Point(0, 0)
-    position: Point = Point(0, 0)
+    hot: Point = ORIGIN
+    position: Point = ORIGIN
     visible: bool = True
     unique: int = 0
 

@@ -20,6 +20,7 @@ from .qxl import CursorCommand, Head, Memory, QxlCommand, SurfaceFormat, put_hea
 COMPRESSIONS = {"off": 1, "auto_glz": 2, "auto_lz": 3, "quic": 4, "glz": 5, "lz": 6, "lz4": 7}
 WAN = {"auto": 1, "always": 2, "never": 3}
 STREAMING = {"off": 1, "all": 2, "filter": 3}
+DISPLAY_CHANNEL = 2
 Event = dict[str, Any]
 
 
@@ -166,8 +167,12 @@ class SceneServer:
         """Until a client's display channel is there; its `caps` are the first bytes of what it can do."""
         return self.wait_event(lambda e: e["event"] == "client" and e["device"] == device and e["present"] == 1)
 
-    def wait_no_client(self, device: int = 0) -> Event:
-        return self.wait_event(lambda e: e["event"] == "client" and e["device"] == device and e["present"] == 0)
+    def wait_no_client(self, device: int = 0) -> None:
+        """Until the server knows that the display channel is gone."""
+        gone = {"event": "channel", "what": "disconnected", "type": DISPLAY_CHANNEL, "number": device}
+        self.wait_event(lambda e: e == gone)
+        # The server tells the device of its client once more while that one leaves.
+        self.events = [e for e in self.events if (e["event"], e.get("device")) != ("client", device)]
 
     # requests
 
@@ -238,5 +243,5 @@ class SceneServer:
         assert format is SurfaceFormat.RGB555, "no such primary surface"
         stride = (width * 16 + 31) // 32 * 2
         words = np.frombuffer(self.memory.map, "<u2", stride * height, address).reshape(height, stride)[:, :width]
-        parts = np.dstack((words >> 10 & 31, words >> 5 & 31, words & 31)).astype(np.uint8)
-        return parts << 3 | parts >> 2
+        parts = np.dstack((words >> 10 & 31, words >> 5 & 31, words & 31))
+        return (parts << 3 | parts >> 2).astype(np.uint8)

@@ -27,30 +27,17 @@ from ..scene_server.qxl import (
 from . import Cell, Scene, filled_surface, in_format
 from .variations import CLIPS, Clip
 
-OPERATORS = {
-    name: number
-    for number, name in (
-        *enumerate(
-            "clear source destination over over-reverse in in-reverse out out-reverse atop atop-reverse xor add saturate".split()
-        ),
-        *enumerate(
-            "multiply screen overlay darken lighten color-dodge color-burn hard-light soft-light difference exclusion"
-            " hue saturation color luminosity".split(),
-            0x30,
-        ),
-    )
-}
-FACTORS = {
-    name: number
-    for base, kind in ((0x10, "disjoint"), (0x20, "conjoint"))
-    for number, name in enumerate(
-        (
-            f"{kind} {word}"
-            for word in "clear source destination over over-reverse in in-reverse out out-reverse atop atop-reverse xor".split()
-        ),
-        base,
-    )
-}
+PORTER_DUFF = (
+    "clear source destination over over-reverse in in-reverse out out-reverse atop atop-reverse xor add saturate"
+)
+BLEND_MODES = (
+    "multiply screen overlay darken lighten color-dodge color-burn hard-light soft-light difference exclusion"
+    " hue saturation color luminosity"
+)
+OPERATORS = {name: number for number, name in enumerate(PORTER_DUFF.split())}
+OPERATORS |= {name: number for number, name in enumerate(BLEND_MODES.split(), 0x30)}
+for _base, _kind in ((0x10, "disjoint"), (0x20, "conjoint")):
+    OPERATORS |= {f"{_kind} {name}": number for number, name in enumerate(PORTER_DUFF.split()[:12], _base)}
 
 
 def turned(degrees: float, scale: float = 1.0, x: float = 0.0, y: float = 0.0) -> Transform:
@@ -104,7 +91,9 @@ def alpha_surface(cell: Cell, width: int, height: int) -> tuple[SurfaceImage, li
     ]
 
 
-def with_surfaces(name: str, operator: int, source: SurfaceFormat | None, mask: SurfaceFormat | None, **fields: Any) -> Scene:
+def with_surfaces(
+    name: str, operator: int, source: SurfaceFormat | None, mask: SurfaceFormat | None, **fields: Any
+) -> Scene:
     def draw(cell: Cell) -> Iterator[QxlCommand]:
         made: list[Source | None] = []
         for format in (source, mask):
@@ -154,7 +143,7 @@ def colour_surface() -> Scene:
 
 def _scenes() -> Iterator[Scene]:
     opaque = Image(in_format(Format.RGB32, 60, 44, 6))
-    for name, number in (OPERATORS | FACTORS).items():
+    for name, number in OPERATORS.items():
         yield composite(name, number)
         yield composite(f"{name}, opaque source", number, source=opaque)
         yield composite(f"{name}, mask", number, mask=lambda: translucent(seed=7))
@@ -179,23 +168,41 @@ def _scenes() -> Iterator[Scene]:
             for filter in Filter:
                 title = f"{repeat.name}, {name}, {filter.name}"
                 yield composite(
-                    f"source {title}", 3, source=small, source_repeat=repeat, source_transform=transform, source_filter=filter
+                    f"source {title}",
+                    3,
+                    source=small,
+                    source_repeat=repeat,
+                    source_transform=transform,
+                    source_filter=filter,
                 )
                 yield composite(
                     f"mask {title}", 3, mask=small, mask_repeat=repeat, mask_transform=transform, mask_filter=filter
                 )
         for origin in (Point(7, 5), Point(-7, -5), Point(40, 30)):
-            yield composite(f"source {repeat.name} from {origin.x},{origin.y}", 3, source=small, source_repeat=repeat, source_origin=origin)
-            yield composite(f"mask {repeat.name} from {origin.x},{origin.y}", 3, mask=small, mask_repeat=repeat, mask_origin=origin)
-    for format in (SurfaceFormat.XRGB, SurfaceFormat.ARGB):
+            yield composite(
+                f"source {repeat.name} from {origin.x},{origin.y}",
+                3,
+                source=small,
+                source_repeat=repeat,
+                source_origin=origin,
+            )
+            yield composite(
+                f"mask {repeat.name} from {origin.x},{origin.y}", 3, mask=small, mask_repeat=repeat, mask_origin=origin
+            )
+    for kind in (SurfaceFormat.XRGB, SurfaceFormat.ARGB):
         for operator in (1, 3, 5, 12):
             for flags in ({}, {"source_opaque": True}, {"dest_opaque": True}, {"mask_opaque": True}):
-                title = f"operator {operator}, {format.name} {' '.join(flags)}"
-                yield with_surfaces(f"source surface {title}", operator, format, None, **flags)
-                yield with_surfaces(f"source and mask surfaces {title}", operator, format, format, **flags)
+                title = f"operator {operator}, {kind.name} {' '.join(flags)}"
+                yield with_surfaces(f"source surface {title}", operator, kind, None, **flags)
+                yield with_surfaces(f"source and mask surfaces {title}", operator, kind, kind, **flags)
     for name, transform in list(TRANSFORMS.items())[3:]:
         yield with_surfaces(
-            f"surfaces, {name}", 3, SurfaceFormat.ARGB, SurfaceFormat.A8, source_transform=transform, mask_transform=transform
+            f"surfaces, {name}",
+            3,
+            SurfaceFormat.ARGB,
+            SurfaceFormat.A8,
+            source_transform=transform,
+            mask_transform=transform,
         )
     yield colour_surface()
 

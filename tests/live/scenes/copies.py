@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-
 from spicetui.geometry import Point, Rect
 
 from ..scene_server import bitmaps
@@ -66,7 +65,9 @@ def copy(
     return Scene(f"{op.__name__.lower()} {name}", draw, needs)
 
 
-def picture(format: Format = Format.RGB32, width: int = 60, height: int = 44, *, top_down: bool = True) -> Callable[[], Image]:
+def picture(
+    format: Format = Format.RGB32, width: int = 60, height: int = 44, *, top_down: bool = True
+) -> Callable[[], Image]:
     return lambda: Image(in_format(format, width, height, 5, top_down=top_down))
 
 
@@ -83,7 +84,9 @@ def _formats() -> Iterator[Scene]:
         yield copy(f"{format.name} 1x1", picture(format, 1, 1), SAME, box=Rect(9, 9, 1, 1), needs=needs)
         yield copy(f"{format.name} XOR", picture(format), SAME, Ropd.XOR, needs=needs)
         for scale in Scale:
-            yield copy(f"{format.name} {scale.name}", picture(format, *SOURCE), SCALINGS["up"], scale=scale, needs=needs)
+            yield copy(
+                f"{format.name} {scale.name}", picture(format, *SOURCE), SCALINGS["up"], scale=scale, needs=needs
+            )
     yield copy("in chunks", lambda: Image(in_format(Format.RGB32, 60, 44, 5), parts=5), SAME)
     yield copy("in chunks bottom up", lambda: Image(in_format(Format.RGB24, 60, 44, 5, top_down=False), parts=4), SAME)
     yield copy("unstable", lambda: Image(in_format(Format.RGB32, 60, 44, 5), unstable=True), SAME)
@@ -226,7 +229,9 @@ def _copy_bits() -> Iterator[Scene]:
             yield copy_bits(f"{dx},{dy}, clip {name}", dx, dy, CLIPS[name])
 
 
-def from_surface(name: str, area: Rect, rop: int, scale: Scale, format: SurfaceFormat | None, op: type[Copy] = Copy) -> Scene:
+def from_surface(
+    name: str, area: Rect, rop: int, scale: Scale, format: SurfaceFormat | None, op: type[Copy] = Copy
+) -> Scene:
     def draw(cell: Cell) -> Iterator[QxlCommand]:
         source, commands = filled_surface(cell, image(*SOURCE, 4), *SOURCE, format)
         yield from commands
@@ -277,6 +282,13 @@ def _surfaces() -> Iterator[Scene]:
     yield from to_surface_and_back()
 
 
-
-
-SCENES = [*_formats(), *_rops(), *_scalings(), *_clips_and_masks(), *_opaque(), *_transparent(), *_copy_bits(), *_surfaces()]
+SCENES = [
+    *_formats(),
+    *_rops(),
+    *_scalings(),
+    *_clips_and_masks(),
+    *_opaque(),
+    *_transparent(),
+    *_copy_bits(),
+    *_surfaces(),
+]

@@ -7,12 +7,25 @@ from collections.abc import Iterator
 from ..scene_server.bitmaps import Format
 from ..scene_server.qxl import Blackness, Effect, Fill, Image, Invers, Pattern, QxlCommand, Ropd, Solid, Whiteness
 from . import Cell, Scene, filled_surface, image, in_format, needs_of
-from .variations import BRUSHES, CLIPS, COLOURS, MASKS, PATTERN_FORMATS, BrushMaker, Clip, MaskMaker, descriptors, pattern
+from .variations import (
+    BRUSHES,
+    CLIPS,
+    COLOURS,
+    MASKS,
+    PATTERN_FORMATS,
+    BrushMaker,
+    Clip,
+    MaskMaker,
+    descriptors,
+    pattern,
+)
 
 ORIGINS = ((0, 0), (-3, -5), (-64, -64))
 
 
-def fill(name: str, brush: BrushMaker, rop: int = Ropd.PUT, clip: Clip | None = None, mask: MaskMaker | None = None) -> Scene:
+def fill(
+    name: str, brush: BrushMaker, rop: int = Ropd.PUT, clip: Clip | None = None, mask: MaskMaker | None = None
+) -> Scene:
     def draw(cell: Cell) -> Iterator[QxlCommand]:
         yield cell.draw(Fill(brush(cell), rop, mask() if mask else None), clip=clip(cell) if clip else None)
 

@@ -66,14 +66,14 @@ def stroke(
 ) -> Scene:
     def draw(cell: Cell) -> Iterator[QxlCommand]:
         x, y = cell.box.x, cell.box.y
-        fixed = [(int(flags), [(round((x + px) * 16), round((y + py) * 16)) for px, py in points]) for flags, points in path]
+        fixed = [
+            (int(flags), [(round((x + px) * 16), round((y + py) * 16)) for px, py in points]) for flags, points in path
+        ]
         styles = [round(16 * dash) for dash in dashes[0]]
         op = Stroke(fixed, brush(cell), fore, fore, styles, dashes[1])
         yield cell.draw(op, clip=clip(cell) if clip else None)
 
     return Scene(f"stroke {name}", draw)
-
-
 
 
 def _scenes() -> Iterator[Scene]:

@@ -17,7 +17,9 @@ def glyph(bits: int, width: int, height: int, seed: int, render: Point, origin: 
     """A blob with soft edges as far as the bits go; rows of whole bytes."""
     y, x = np.mgrid[0:height, 0:width]
     away = np.hypot((x - width / 2 + 0.5) / width, (y - height / 2 + 0.5) / height)
-    level = np.clip((0.55 - away) * 900 + np.random.default_rng(seed).integers(-60, 60, (height, width)), 0, 255).astype(np.uint8)
+    level = np.clip(
+        (0.55 - away) * 900 + np.random.default_rng(seed).integers(-60, 60, (height, width)), 0, 255
+    ).astype(np.uint8)
     if bits == 8:
         return Glyph(render, origin, width, height, level.tobytes())
     if bits == 1:
