@@ -141,6 +141,8 @@ def _span(picture: int, view: int, per_cell: float, pan: int, fit: bool) -> Span
         return Span(0, 0, 0, 0, 1.0)
     if fit:
         cells = min(view, max(1, round(picture / per_cell)))
+        if view - cells == 1 and cells >= 40:  # better filled than exact
+            cells = view
         return Span((view - cells) // 2, cells, 0, picture, picture / cells)
     need = math.ceil(picture / per_cell - 1e-9)
     if need <= view:

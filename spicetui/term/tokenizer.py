@@ -200,7 +200,7 @@ class Tokenizer:
     @property
     def pending(self) -> bool:
         """Whether a sequence (or what may become one) is unfinished."""
-        return bool(self._buffer or self._string or self._paste is not None)
+        return bool(self._buffer or self._string or self._skip or self._paste is not None)
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that are complete with *data*."""
@@ -230,6 +230,7 @@ class Tokenizer:
         *hard* also gives up a control string or a paste whose end has not come.
         """
         buffer = self._buffer
+        self._skip = self._skip and not hard
         if self._paste is not None:
             if hard:
                 self._buffer = b""

@@ -1,0 +1,84 @@
+"""What is learnt of the terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from spicetui.geometry import Size
+from spicetui.term.caps import QUERIES, Caps
+from spicetui.term.cells import Colors
+from spicetui.term.environment import unusable
+from spicetui.term.tokenizer import Reply, Tokenizer
+
+
+def learn(data: bytes, caps: Caps | None = None) -> Caps:
+    caps = caps or Caps()
+    for event in Tokenizer().feed(data):
+        assert isinstance(event, Reply)
+        caps = caps.learn(event)
+    return caps
+
+
+def test_what_kitty_answers() -> None:
+    caps = learn(
+        b"\x1b[?31u\x1b[?1016;2$y\x1b[?2026;2$y\x1bP>|kitty(0.26.5)\x1b\\\x1b[6;17;8t\x1b[4;816;1280t\x1b[?62;c"
+    )
+    assert caps.key_releases
+    assert caps.pixel_mouse
+    assert caps.synchronized
+    assert caps.cell_px == Size(8, 17)
+    assert caps.text_px == Size(1280, 816)
+    assert caps.name == "kitty(0.26.5)"
+    assert caps.answered
+
+
+def test_what_a_plain_terminal_answers() -> None:
+    caps = learn(b"\x1b[?2026;0$y\x1b[?1;2c")
+    assert not caps.key_releases
+    assert not caps.synchronized
+    assert caps.answered
+
+
+def test_an_answer_that_tells_nothing_changes_nothing() -> None:
+    caps = Caps()
+    assert caps.learn(Reply("status", (0,))) is caps
+    assert caps.learn(Reply("window", (6, 0, 0))) is caps
+    assert caps.learn(Reply("mode", ())) is caps
+
+
+def test_names_are_made_harmless() -> None:
+    assert learn(b"\x1bP>|a\x07b\x1b\\").name == "ab"
+
+
+def test_device_attributes_are_asked_last() -> None:
+    assert QUERIES.endswith(b"\x1b[c")
+
+
+@pytest.mark.parametrize(
+    ("environment", "colors"),
+    [
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, Colors.TRUE),
+        ({"TERM": "xterm-kitty"}, Colors.TRUE),
+        ({"TERM": "tmux-256color"}, Colors.TRUE),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, Colors.PALETTE),
+        ({"TERM": "linux"}, Colors.PALETTE),
+        ({"TERM": "xterm-kitty", "NO_COLOR": "1"}, Colors.GRAY),
+        ({"TERM": "xterm", "NO_COLOR": ""}, Colors.TRUE),
+    ],
+)
+def test_colours_by_the_environment(environment: dict[str, str], colors: Colors) -> None:
+    assert Caps.from_environment(environment).colors is colors
+
+
+def test_a_name_can_tell_of_more_colours() -> None:
+    palette = Caps(colors=Colors.PALETTE)
+    assert learn(b"\x1bP>|WezTerm 2024\x1b\\", palette).colors is Colors.TRUE
+    assert learn(b"\x1bP>|other\x1b\\", palette).colors is Colors.PALETTE
+
+
+def test_a_terminal_that_can_show_nothing() -> None:
+    assert unusable({"TERM": "xterm"}) is None
+    reason = unusable({"TERM": "dumb"})
+    assert reason is not None
+    assert "TERM" in reason
+    assert unusable({})
