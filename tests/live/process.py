@@ -76,6 +76,11 @@ class Process:
     def wait(self, seconds: float = DEADLINE) -> int:
         return self._child.wait(seconds)
 
+    def kill(self) -> None:
+        """Ends it without a chance to say good-bye."""
+        self._child.kill()
+        self._child.wait()
+
     def stop(self, grace: float = 5.0) -> None:
         """TERM, and KILL for what does not end by it."""
         if not self.running:

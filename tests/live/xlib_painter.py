@@ -14,6 +14,7 @@ from typing import Any
 
 X = ctypes.CDLL("libX11.so.6")
 WIDTH, HEIGHT = 420, 320
+POINTER_WIDTH, POINTER_HEIGHT = 24, 20
 EXPOSURE_MASK, RETAIN_PERMANENT, Z_PIXMAP = 1 << 15, 1, 2
 GX_CLEAR, GX_AND, GX_COPY, GX_XOR, GX_OR, GX_INVERT, GX_SET = 0, 1, 3, 6, 7, 10, 15
 FILL_SOLID, FILL_TILED, FILL_STIPPLED, FILL_OPAQUE_STIPPLED = range(4)
@@ -64,6 +65,7 @@ for _name, _result, *_arguments in (
     ("XCopyPlane", int_, pointer, ulong, ulong, pointer, int_, int_, uint, uint, int_, int_, ulong),
     ("XCreateImage", pointer, pointer, pointer, uint, int_, int_, ctypes.c_char_p, uint, uint, int_, int_),
     ("XPutImage", int_, pointer, ulong, pointer, pointer, int_, int_, int_, int_, uint, uint),
+    ("XDefineCursor", int_, pointer, ulong, ulong),
     ("XSetCloseDownMode", int_, pointer, int_),
     ("XSync", int_, pointer, int_),
 ):
@@ -199,7 +201,44 @@ def text(canvas: Canvas) -> None:
         draw(canvas.display, canvas.window, canvas.gc, 6, 20 + 18 * line, words, len(words))
 
 
-STEPS: Sequence[Callable[[Canvas], None]] = (shapes, functions, patterns, images, copies, text)
+class CursorImage(ctypes.Structure):
+    """XcursorImage; the pixels are ARGB, premultiplied."""
+
+    _fields_ = (
+        ("version", ctypes.c_uint32),
+        ("size", ctypes.c_uint32),
+        ("width", ctypes.c_uint32),
+        ("height", ctypes.c_uint32),
+        ("hot_x", ctypes.c_uint32),
+        ("hot_y", ctypes.c_uint32),
+        ("delay", ctypes.c_uint32),
+        ("pixels", ctypes.POINTER(ctypes.c_uint32)),
+    )
+
+
+def pointer_shape(canvas: Canvas) -> None:
+    """A pointer of 24x20 on the root window, its hot spot at (5, 7): opaque, half transparent and empty pixels."""
+    library = ctypes.CDLL("libXcursor.so.1")
+    library.XcursorImageCreate.restype = ctypes.POINTER(CursorImage)
+    library.XcursorImageLoadCursor.restype = ulong
+    library.XcursorImageLoadCursor.argtypes = (pointer, ctypes.POINTER(CursorImage))
+    image = library.XcursorImageCreate(POINTER_WIDTH, POINTER_HEIGHT)
+    image.contents.hot_x, image.contents.hot_y = 5, 7
+    for at in range(POINTER_WIDTH * POINTER_HEIGHT):
+        image.contents.pixels[at] = pointer_pixel(at % POINTER_WIDTH, at // POINTER_WIDTH)
+    cursor = library.XcursorImageLoadCursor(canvas.display, image)
+    X.XDefineCursor(canvas.display, X.XDefaultRootWindow(canvas.display), cursor)
+
+
+def pointer_pixel(x: int, y: int) -> int:
+    if x < 8:
+        return 0xFF000000 | (x * 30) << 16 | (y * 12) << 8 | 0x40
+    if x < 16:
+        return 0x80402010
+    return 0
+
+
+STEPS: Sequence[Callable[[Canvas], None]] = (shapes, functions, patterns, images, copies, text, pointer_shape)
 
 
 def main() -> None:
