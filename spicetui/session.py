@@ -153,17 +153,21 @@ class Session:
         self.driver.set_main_target(main)
         main.send(AttachChannels())
         self.server_channels = await self._first(main.channel_list)
-        await self._open_channels()
+        await self._first(asyncio.ensure_future(self._open_channels()))
 
     def _wanted_types(self) -> tuple[ChannelType, ...]:
         return tuple(kind for kind in CHANNELS if kind.name.lower() not in self.options.disable_channels)
 
     async def _first(self, answer: asyncio.Future[T]) -> T:
-        """An answer of the main channel, or the error that ended it first."""
-        await asyncio.wait((answer, self._over), return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise ConnectError(str(self.error or "the server closed the connection"))
-        return answer.result()
+        """What *answer* brings, or the error that ended the main channel first."""
+        try:
+            await asyncio.wait((answer, self._over), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise ConnectError(str(self.error or "the server closed the connection"))
+            return answer.result()
+        finally:
+            if answer.cancel():
+                await asyncio.wait((answer,))
 
     async def _open_channels(self) -> None:
         wanted = openable(self.server_channels, self._wanted_types())[:MAX_CHANNELS]

@@ -48,6 +48,7 @@ CAPS: dict[ChannelType, frozenset[int]] = {
 }
 
 SESSION_ID = 0x5E551
+ACK_WINDOW = 40
 DEADLINE = 20.0  #: seconds after which something that never comes fails the test
 
 
@@ -204,6 +205,7 @@ class FakeChannel:
     def greet(self) -> None:
         if self.server.silent:
             return
+        self.send(common.SetAck(1, ACK_WINDOW))
         if self.asked.type is ChannelType.MAIN:
             self.send(self.server.init)
         elif self.asked.type is ChannelType.INPUTS:
