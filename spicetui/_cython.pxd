@@ -36,7 +36,7 @@ cdef extern from *:
         PyObject *view, *copy;
         if (PyObject_GetBuffer(data, held, PyBUF_SIMPLE) == 0)
             return (unsigned char *) held->buf;
-        if (!PyErr_ExceptionMatches(PyExc_BufferError))
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
             return NULL;
         PyErr_Clear();
         view = PyMemoryView_FromObject(data);

@@ -48,6 +48,7 @@ _HEADER = struct.Struct(">2IB3IQI")
 _empty = np.empty
 _ndarray = np.ndarray
 _BYTE = np.dtype(np.uint8)
+_LARGE = 1 << 18  # pixels of an image that is worth numpy's large pages
 _BIG_ENDIAN = sys.byteorder == "big"
 _BYTES_A_PIXEL = {RGB16: 2, RGB24: 3, RGB32: 4, RGBA: 4}
 
@@ -366,10 +367,11 @@ class Window:
         picture.head = max(id - load32(source, 29), 0)
         picture.count = count
         image = None
-        if count < 1 << 18:
+        large: cython.bint = count >= _LARGE
+        if not large:
             picture.memory = new_bytes(cython.NULL, count * 4)
             picture.pixels = words_in(picture.memory)
-        else:  # numpy asks for large pages
+        else:
             picture.memory = image = _empty((height, width, 4), _BYTE)
             picture.pixels = words_of(image)
         try:
@@ -385,7 +387,7 @@ class Window:
             _idle.append(decoding)
         if image is None:
             image = _ndarray((height, width, 4), _BYTE, picture.memory)
-        if not cython.compiled or count >= 1 << 18:
+        if large or not cython.compiled:
             image.setflags(write=False)
         with cython.critical_section(self):
             if epoch == self._epoch:

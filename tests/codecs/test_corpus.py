@@ -1,0 +1,85 @@
+"""Every stream of the corpus decodes to the reference's pixels, compiled and interpreted, alone and in threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from codec_corpus import Stream, malformed, streams
+
+from spicetui import codecs
+from spicetui.codecs import glz, lz, quic
+from spicetui.errors import CodecError
+
+HERE = Path(__file__).parent
+PURE_PIXELS = 30_000  # interpreted, an image of a megapixel takes seconds
+
+
+@pytest.mark.parametrize("stream", streams("quic"), ids=lambda stream: stream.name)
+def test_quic(stream: Stream) -> None:
+    assert quic.peek(stream.data)[1:] == (stream.width, stream.height)
+    assert not stream.wrong(quic.decode(stream.data))
+
+
+@pytest.mark.parametrize("stream", streams("lz"), ids=lambda stream: stream.name)
+def test_lz(stream: Stream) -> None:
+    assert lz.peek(stream.data)[1:3] == (stream.width, stream.height)
+    assert not stream.wrong(lz.decode(stream.data, stream.palette))
+
+
+def sequences() -> dict[str, list[Stream]]:
+    out: dict[str, list[Stream]] = {}
+    for stream in streams("glz"):
+        out.setdefault(stream.name.partition("/")[0], []).append(stream)
+    return out
+
+
+@pytest.mark.parametrize("name", sequences())
+def test_glz(name: str) -> None:
+    window = glz.Window(40_000)
+    for stream in sequences()[name]:
+        assert glz.peek(stream.data)[1:3] == (stream.width, stream.height)
+        assert not stream.wrong(window.decode(stream.data))
+    assert window.pixels <= 40_000  # the encoder's window had as many, and tells what left it
+
+
+def test_glz_twice_in_step() -> None:
+    """Two windows do not disturb each other."""
+    windows = glz.Window(), glz.Window()
+    for one, two in zip(sequences()["RGBA"], sequences()["RGB32"], strict=True):
+        assert not one.wrong(windows[0].decode(one.data))
+        assert not two.wrong(windows[1].decode(two.data))
+
+
+@pytest.mark.parametrize(("name", "data"), malformed(), ids=lambda value: value if isinstance(value, str) else "")
+def test_damaged(name: str, data: bytes) -> None:
+    with pytest.raises(CodecError):
+        if name.startswith("quic"):
+            quic.decode(data)
+        elif name.startswith("lz"):
+            lz.decode(data, range(256))
+        else:
+            glz.Window().decode(data)
+
+
+def test_in_threads() -> None:
+    """Decoders keep their tables between calls; no two threads may share them."""
+    work = [(quic.decode, (stream.data,), stream) for stream in streams("quic")]
+    work += [(lz.decode, (stream.data, stream.palette), stream) for stream in streams("lz")]
+    if not codecs.COMPILED:
+        work = [item for item in work if item[2].width * item[2].height < 3000]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        results = list(pool.map(lambda item: item[2].wrong(item[0](*item[1])), work * 3))
+    assert not any(results), [text for text in results if text]
+
+
+def test_interpreted() -> None:
+    environment = os.environ | {"SPICETUI_PURE": "1"}
+    command = [sys.executable, str(HERE / "codec_corpus.py"), "--max-pixels", str(PURE_PIXELS)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("streams, compiled False False False, Cython False"), done.stdout
