@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -77,6 +78,22 @@ class Picture(NamedTuple):
     pixels: Array
     x: int
     y: int
+
+
+@dataclass(slots=True)
+class Played:
+    """Frames of one codec so far; what neither was shown nor dropped came too late for the end of its stream."""
+
+    arrived: int = 0
+    late: int = 0
+    shown: int = 0
+    dropped: int = 0
+
+    def add(self, schedule: Schedule[Picture]) -> None:
+        self.arrived += schedule.arrived
+        self.late += schedule.late
+        self.shown += schedule.shown
+        self.dropped += schedule.dropped
 
 
 class Screen(Protocol):
@@ -207,6 +224,7 @@ class Streams:
         self._screen = screen
         self._active: dict[int, Stream] = {}
         self._refused: dict[int, None] = {}  # ids that the server was told about, the oldest first
+        self._ended: dict[VideoCodecType, Played] = {}
         self._pool: ThreadPoolExecutor | None = None
 
     def __len__(self) -> int:
@@ -218,6 +236,13 @@ class Streams:
     def codecs(self) -> list[str]:
         """Names of the codecs in use now."""
         return sorted({stream.codec.name.lower() for stream in self._active.values()})
+
+    def played(self) -> dict[str, Played]:
+        """By the codec's name in lower case, of all streams since the channel was opened."""
+        found = {codec: replace(played) for codec, played in self._ended.items()}
+        for stream in self._active.values():
+            found.setdefault(stream.codec, Played()).add(stream.schedule)
+        return {codec.name.lower(): played for codec, played in found.items()}
 
     # --- messages
 
@@ -269,6 +294,7 @@ class Streams:
         """Frames that are not yet shown never will be."""
         self._refused.pop(id, None)
         if stream := self._active.pop(id, None):
+            self._ended.setdefault(stream.codec, Played()).add(stream.schedule)
             self._log_end(stream)
             stream.close()
 

@@ -198,6 +198,9 @@ async def test_late_frames_are_left_out_and_the_newest_is_right_all_the_same(
     assert stream is not None
     schedule = stream.schedule
     assert (schedule.arrived, schedule.late, schedule.dropped, schedule.shown) == (6, 6, 5, 1)
+    assert streams.played() == {codec.name.lower(): module.Played(arrived=6, late=6, shown=1, dropped=5)}
+    streams.destroy(1)
+    assert streams.played() == {codec.name.lower(): module.Played(arrived=6, late=6, shown=1, dropped=5)}
     assert len(screen.damage) == 1
 
 
