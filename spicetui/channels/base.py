@@ -251,7 +251,7 @@ class Channel:
     def on_notify(self, message: common.Notify) -> None:
         text = bytes(message.message).rstrip(b"\0").decode("utf-8", "replace")
         self.log.info("server notice (severity %d): %s", message.severity, text)
-        if message.severity == NotifySeverity.ERROR:  # warnings are such as "keyboard channel is insecure" at each start
+        if message.severity == NotifySeverity.ERROR:  # a warning is "keyboard channel is insecure" at each start
             self.session.notice(text)
 
     def on_disconnecting(self, message: common.Disconnecting) -> None:

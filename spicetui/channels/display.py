@@ -43,6 +43,8 @@ class DisplayChannel(Channel):
     )
     IGNORED: ClassVar[dict[type, str]] = {
         wire.QualityIndicator: "a hint of old servers without a meaning here",
+        wire.GlScanoutUnix: "only follows GL_SCANOUT, which is not announced: textures are no pixels for a terminal",
+        wire.GlDraw: "only follows GL_SCANOUT, which is not announced",
     }
 
     def __init__(self, session: Session, id: int = 0) -> None:
@@ -201,6 +203,7 @@ class DisplayChannel(Channel):
         if self.canvas.cost(message) <= INLINE_PIXELS:
             try:
                 self._apply(message, {id(image): self.decoder.decode(image) for image in images})
+                self.session.image_arrived()
                 return None
             except MissingReference:
                 pass

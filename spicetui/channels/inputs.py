@@ -29,7 +29,7 @@ class Inputs(Channel):
         super().__init__(session, id)
         self.leds = KeyboardModifierFlags(0)
         self.ready = False
-        self.keys_down: dict[Key, None] = {}  # in the order they were pressed
+        self.keys_down: dict[int, None] = {}  # in the order they were pressed
         self.buttons = 0  # a mask of the buttons held down
         self._unacknowledged = 0
         self._place: tuple[int, int, int] | None = None  # x, y, display, not sent yet
@@ -47,13 +47,13 @@ class Inputs(Channel):
         """Presses a key; pressing it again is a repeat."""
         if self.session.options.read_only:
             return
-        self.keys_down[Key(key)] = None
+        self.keys_down[key] = None
         self.send(wire.KeyDown(key))
 
     def key_up(self, key: Key | int) -> None:
         if self.session.options.read_only:
             return
-        self.keys_down.pop(Key(key), None)
+        self.keys_down.pop(key, None)
         self.send(wire.KeyUp(released(key)))
 
     def key_press(self, key: Key | int) -> None:
