@@ -74,7 +74,7 @@ FORMS: tuple[Form, ...] = (
     Form("spiceuri", _begins("spice://", "spice+tls://")),
     Form("websocket", _begins("ws://", "wss://")),
     Form("unix", lambda text: "://" not in text and not text.lower().endswith(".vv") and _is_path(text)),
-    Form("spiceuri", lambda text: ":" in text.rpartition("]")[2] and "://" not in text),
+    Form("spiceuri", lambda text: ":" in text and "://" not in text),
 )
 
 #: Forms that are agreed on but not built; a form that gets its file moves up.

@@ -1,0 +1,143 @@
+"""type and key: what arrives at the server, message by message."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spicetui.cli import type_text
+from spicetui.keymap.keys import Key
+from spicetui.wire import inputs
+from spicetui.wire.enums import ChannelType, KeyboardModifierFlags
+
+from .conftest import Run
+from .server import Connection, Server
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type_text, "EVENT_SECONDS", 0)
+
+
+def keys(server: Server) -> list[str]:
+    """What the keyboard did, in words: ``+A`` is a press and ``-A`` a release."""
+    found = []
+    for message in server.messages(ChannelType.INPUTS):
+        if isinstance(message, inputs.KeyDown):
+            found.append("+" + Key(message.code).name)
+        elif isinstance(message, inputs.KeyUp):
+            scancodes = message.code.to_bytes(4, "little").rstrip(b"\0")
+            found.append("-" + next(key.name for key in Key if key.release == scancodes))
+    return found
+
+
+def test_keys_go_down_in_order_and_up_in_reverse(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        result = run("key", server.target, "ctrl+alt+delete", "pause", "f2", "--hold", "1")
+    assert result == (0, "", "")
+    assert keys(server) == [
+        "+LEFT_CTRL",
+        "+LEFT_ALT",
+        "+DELETE",
+        "-DELETE",
+        "-LEFT_ALT",
+        "-LEFT_CTRL",
+        "+PAUSE",
+        "-PAUSE",
+        "+F2",
+        "-F2",
+    ]
+
+
+def test_only_the_channels_that_are_needed_are_opened(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert run("key", server.target, "a").status == 0
+        assert server.opened() == ["inputs:0", "main:0"]
+
+
+def test_text_is_typed_with_its_modifiers(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert run("type", server.target, "aB\n").status == 0
+    assert keys(server) == ["+A", "-A", "+LEFT_SHIFT", "+B", "-B", "-LEFT_SHIFT", "+ENTER", "-ENTER"]
+
+
+def test_text_comes_from_standard_input(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ok\r\n")))
+    with Server(tmp_path) as server:
+        assert run("type", server.target, "-").status == 0
+    assert keys(server) == ["+O", "-O", "+K", "-K", "+ENTER", "-ENTER"]
+
+
+def test_a_text_that_begins_with_a_dash(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert run("type", server.target, "--", "-l").status == 0
+    assert keys(server) == ["+MINUS", "-MINUS", "+L", "-L"]
+
+
+def test_the_guests_caps_lock_is_looked_at(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path, leds=KeyboardModifierFlags.CAPS_LOCK) as server:
+        assert run("type", server.target, "aB1").status == 0
+    assert keys(server) == ["+LEFT_SHIFT", "+A", "-A", "-LEFT_SHIFT", "+B", "-B", "+DIGIT_1", "-DIGIT_1"]
+
+
+def test_what_cannot_be_typed_is_refused_before_anything_connects(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        result = run("type", server.target, "5 € für ☃")
+        assert server.accepted == 0
+    assert result.status == 1
+    assert "cannot type '€' (U+20AC), 'ü' (U+00FC), '☃' (U+2603); nothing was sent" in result.error
+
+
+def test_bad_input_is_wrong_usage(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("type", "demo", "a", "--layout", "xx").status == 2
+    assert run("key", "demo", "hyper+a").status == 2
+    assert "--read-only" in run("key", "demo", "a", "--read-only").error
+    assert "--read-only" in run("type", "demo", "a", "--read-only").error
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ab\xff")))
+    result = run("type", "demo", "-")
+    assert (result.status, result.error) == (2, "standard input is not UTF-8 text (byte 2)")
+
+
+def test_a_server_that_goes_away_in_the_middle(run: Run, tmp_path: Path) -> None:
+    def leave(connection: Connection) -> None:
+        def look(message: Any) -> None:
+            if isinstance(message, inputs.KeyDown):
+                for one in connection.owner.connections:
+                    one.stream.transport.abort()  # type: ignore[attr-defined]
+
+        connection.answer = look  # type: ignore[method-assign]
+
+    with Server(tmp_path, greetings={ChannelType.INPUTS: leave}) as server:
+        result = run("type", server.target, "x" * 200)
+    assert result.status == 1
+    assert "inputs:0" in result.error
+
+
+def test_a_server_without_keyboard(run: Run, tmp_path: Path) -> None:
+    from peer.fake_server import DISPLAY, MAIN
+
+    with Server(tmp_path, channels=(MAIN, DISPLAY)) as server:
+        result = run("key", server.target, "a")
+    assert (result.status, result.error) == (6, "the server offers no keyboard and mouse (no inputs channel)")
+
+
+def test_the_rate_is_kept(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    real = type_text.asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await real(0)
+
+    monkeypatch.setattr(type_text.asyncio, "sleep", sleep)
+    with Server(tmp_path) as server:
+        assert run("type", server.target, "abc", "--rate", "2").status == 0
+    assert sum(0.4 < one <= 0.5 for one in slept) == 3
+
+
+def test_events_are_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert type_text.EVENT_SECONDS >= 0.002  # what QEMU's queue of 16 bytes was measured to need
