@@ -22,6 +22,8 @@ PACKAGES = {
     "display": "imagemagick",
     "convert": "imagemagick",
     "xsetroot": "x11-xserver-utils",
+    "xrandr": "x11-xserver-utils",
+    "ffplay": "ffmpeg",
 }
 SPICE_MODULE = "lib/*/qemu/ui-spice-core.so"
 XSPICE_DRIVER = "/usr/lib/xorg/modules/drivers/spiceqxl_drv.so"

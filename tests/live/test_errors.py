@@ -42,8 +42,9 @@ def test_wrong_password(command: str, private: Path, cli: Cli, shot: str, row: R
     words = {"screenshot": [shot], "info": [], "type": ["text"], "key": ["a"]}[command]
     with Qemu(private, boot_menu=True, password="right") as machine:
         where = target(machine.address())
-        line = check(cli.run(command, where, *words, password="wrong"), row, f"wrong password, {command}", REFUSED)
-        assert "wrong" not in line.replace("wrong password", "")
+        result = cli.run(command, where, *words, password="f00-is-wr0ng")
+        line = check(result, row, f"wrong password, {command}", REFUSED)
+        assert "f00" not in line
         check(cli.run(command, where, *words), row, f"no password, {command}", REFUSED)
         assert not Path(shot).exists()
         assert machine.process.running
@@ -190,7 +191,10 @@ def test_what_the_server_lacks(private: Path, cli: Cli, shot: str, row: Row) -> 
 def test_a_file_that_cannot_be_written(private: Path, cli: Cli, row: Row) -> None:
     with Qemu(private, boot_menu=True) as machine:
         result = cli.run("screenshot", target(machine.address()), str(private / "absent" / "shot.png"))
-        check(result, row, "folder does not exist", FAILED)
+        check(result, row, "folder does not exist", FAILED, USAGE)
+        (private / "folder.png").mkdir()
+        result = cli.run("screenshot", target(machine.address()), str(private / "folder.png"))
+        check(result, row, "the file is a folder", FAILED, USAGE)
 
 
 @pytest.mark.parametrize(
