@@ -35,7 +35,7 @@ async def serve(
     *ready* is called with the address, as a client takes it, once clients can connect. Ends when cancelled, or when
     *linger* seconds have passed without a client. Raises OSError when it cannot listen.
     """
-    listener = sock or (_listen_unix(path) if path is not None else _listen_tcp(host, port))
+    listener = sock or (listen_unix(path) if path is not None else listen_tcp(host, port))
     try:
         if ready is not None:
             ready(_address(listener))
@@ -54,12 +54,12 @@ async def serve(
                 os.unlink(path)  # noqa: PTH108
 
 
-def _listen_tcp(host: str, port: int) -> socket.socket:
+def listen_tcp(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
-def _listen_unix(path: str) -> socket.socket:
+def listen_unix(path: str) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(path)
