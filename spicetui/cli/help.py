@@ -28,9 +28,9 @@ TARGETS = """\
 
 SHOWN = ("textual", "numpy", "pillow", "cryptography", "websockets")  # versions that bug reports need
 
-STATUSES = (
-    "0 done, 1 failed, 2 wrong usage, 3 cannot connect, 4 password refused, 5 TLS, 6 not offered, 130 interrupted"
-)
+STATUSES = """\
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 cannot connect, 4 password refused,
+5 TLS verification failed, 6 the server lacks the feature, 130 interrupted."""
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):

@@ -20,6 +20,8 @@ COMPRESSIONS = ("auto_glz", "auto_lz", "quic", "glz", "lz", "lz4", "off")
 VERIFY_MODES = ("hostname", "subject", "pubkey", "none")
 HEXDUMP = 5  #: the log level below DEBUG that shows raw bytes
 
+_handlers: list[logging.Handler] = []
+
 
 def add_target(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     parser.add_argument(
@@ -134,6 +136,17 @@ def start_log(arguments: argparse.Namespace, *, to_terminal: bool = True) -> Non
     logger = logging.getLogger("spicetui")
     logger.setLevel(level)
     logger.addHandler(handler)
+    _handlers.append(handler)
+
+
+def stop_log() -> None:
+    """Takes back what start_log() has done, for programs that run several commands."""
+    while _handlers:
+        handler = _handlers.pop()
+        logger = logging.getLogger("spicetui")
+        logger.setLevel(logging.NOTSET)
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def read_target(arguments: argparse.Namespace, text: str | None = None) -> Target:

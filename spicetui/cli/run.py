@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import os
 import signal
@@ -74,6 +73,9 @@ def run(argv: Sequence[str] | None = None) -> int:
 
             traceback.print_exc()
         return FAILED
+    finally:
+        if (options := sys.modules.get(f"{__package__}.options")) is not None:
+            options.stop_log()
     return status
 
 
@@ -136,6 +138,8 @@ def parser(command: Command, module: Any) -> Parser:
 
 def run_async(work: Coroutine[Any, Any, int]) -> int:
     """Runs a command's coroutine; SIGTERM ends it in order, as ctrl+c does."""
+    import asyncio
+
     terminated = False
 
     async def main() -> int:

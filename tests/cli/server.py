@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -67,14 +67,14 @@ class Server:
         self,
         folder: Path,
         *,
-        greetings: dict[ChannelType, Greeting] | None = None,
+        greetings: Mapping[ChannelType, Greeting] | None = None,
         tls: ssl.SSLContext | None = None,
         tcp: bool = False,
         raw: Callable[[ByteStream], Any] | None = None,
         leds: int = 0,
         **settings: Any,
     ) -> None:
-        self.greetings = greetings or {}
+        self.greetings = dict(greetings or {})
         self.connections: list[Connection] = []
         self.leds = leds
         self.accepted = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from pathlib import Path
 from typing import Any
@@ -126,13 +127,13 @@ def test_a_server_without_keyboard(run: Run, tmp_path: Path) -> None:
 
 def test_the_rate_is_kept(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    real = type_text.asyncio.sleep
+    real = asyncio.sleep
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
         await real(0)
 
-    monkeypatch.setattr(type_text.asyncio, "sleep", sleep)
+    monkeypatch.setattr("spicetui.cli.type_text.asyncio.sleep", sleep)
     with Server(tmp_path) as server:
         assert run("type", server.target, "abc", "--rate", "2").status == 0
     assert sum(0.4 < one <= 0.5 for one in slept) == 3
