@@ -58,7 +58,10 @@ def draw(
         else:
             with kind(directory, server.address()) as viewer:
                 server.wait_client()
-                shown += [draw_page(server, viewer, PRIMARY, page, number) for number, page in enumerate(made, 1)]
+                shown += [
+                    draw_page(server, viewer, PRIMARY, page.commands(PRIMARY), number)
+                    for number, page in enumerate(made, 1)
+                ]
         return made, shown, server.rendered()
 
 

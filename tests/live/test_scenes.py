@@ -13,24 +13,28 @@ import pytest
 
 from . import picture
 from .conftest import Row
+from .scene_server import bitmaps
 from .scene_server.build import build
-from .scene_server.qxl import CreateSurface, DestroySurface, SurfaceFormat
+from .scene_server.qxl import CreateSurface, DestroySurface, QxlCommand, SurfaceFormat
 from .scene_server.server import SceneServer
 from .scene_server.viewers import VIEWERS, OurViewer, ReferenceViewer
 from .scenes import (
+    MARGIN,
     MARK,
+    PRIMARY,
     SIZE,
     TARGETS,
-    Page,
     Scene,
     Target,
     alphas,
     composites,
+    computed,
     copies,
     fills,
     pages,
     rop3,
     strokes,
+    surfaces,
     texts,
 )
 
@@ -42,6 +46,7 @@ GROUPS: dict[str, tuple[Sequence[Scene], tuple[int, int]]] = {
     "text": (texts.SCENES, (64, 48)),
     "alpha blend": (alphas.SCENES, (64, 48)),
     "composite": (composites.SCENES, (64, 48)),
+    "surfaces": (surfaces.SCENES, (64, 48)),
 }
 SHOWN = 12
 """Scenes that differ named in a failure; all are in the table."""
@@ -59,18 +64,24 @@ Pictures = dict[str, list[picture.Picture]]
 
 
 def draw_page(
-    server: SceneServer, viewer: ReferenceViewer | OurViewer, target: Target, page: Page, number: int
+    server: SceneServer,
+    viewer: ReferenceViewer | OurViewer,
+    target: Target,
+    commands: Sequence[QxlCommand],
+    number: int,
 ) -> picture.Picture:
-    """The page as the viewer shows it; its surfaces are gone afterwards."""
-    commands = page.commands(target)
+    """A page as the viewer shows it."""
     mark, colour = target.mark(number)
     server.draw([*target.clear(), *commands, *target.show(), mark])
-    shown = viewer.until(*MARK, colour)
+    return viewer.until(*MARK, colour)
+
+
+def clean_up(server: SceneServer, commands: Sequence[QxlCommand]) -> None:
+    """Takes the page's own surfaces away, so that the next page may have their numbers."""
     made = [command.surface for command in commands if isinstance(command, CreateSurface)]
     server.draw([DestroySurface(surface) for surface in made])
     for surface in made:
         server.wait_released(surface)
-    return shown
 
 
 def draw_pages(
@@ -88,7 +99,9 @@ def draw_pages(
                 seen[name] = []
                 for page in pages(scenes, target, *size):
                     number += 1
-                    seen[name].append(draw_page(server, viewer, target, page, number))
+                    commands = page.commands(target)
+                    seen[name].append(draw_page(server, viewer, target, commands, number))
+                    clean_up(server, commands)
     return seen
 
 
@@ -114,3 +127,30 @@ def test_a_connected_client_draws_what_the_reference_draws(
                     wrong.append(f"{scene.name}: {found}")
         row("scenes", group=name, target=target.name, scenes=count, differing=differing, levels=worst)
     assert not wrong, f"{len(wrong)} scenes differ on {target.name}: " + "; ".join(wrong[:SHOWN])
+
+
+def test_what_the_reference_cannot_draw(scene_program: Path, private: Path, row: Row) -> None:
+    (page,) = pages(computed.SCENES, PRIMARY, *computed.CELL)
+    wrong: list[str] = []
+    with SceneServer(scene_program, private) as server:
+        server.primary(*SIZE)
+        with OurViewer(private, server.address()) as viewer:
+            server.wait_client()
+            shown = draw_page(server, viewer, PRIMARY, page.commands(PRIMARY), 1)
+    for scene, area in zip(page.scenes, page.cells, strict=True):
+        assert isinstance(scene, computed.Computed)
+        expected = bitmaps.photo(*SIZE, 11)[area.slices()].copy()
+        box = expected[MARGIN:-MARGIN, MARGIN:-MARGIN]
+        box[:] = scene.expected(box.copy())
+        found = picture.difference(shown[area.slices()], expected)
+        if found:
+            wrong.append(f"{scene.name}: {found}")
+            row("scenes that differ", target="computed", scene=scene.name, difference=found)
+    row(
+        "scenes",
+        group="what the reference cannot draw",
+        target="computed",
+        scenes=len(page.scenes),
+        differing=len(wrong),
+    )
+    assert not wrong, f"{len(wrong)} scenes are not as computed: " + "; ".join(wrong[:SHOWN])

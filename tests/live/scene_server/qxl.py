@@ -185,7 +185,7 @@ def brush_images(*brushes: Brush) -> Iterator[Source]:
 
 @dataclass(frozen=True)
 class Mask:
-    image: Image
+    image: Source
     position: Point = ORIGIN
     inverted: bool = False
 
@@ -538,7 +538,11 @@ class Draw:
         if isinstance(self.op, CopyBits):
             surfaces[0] = self.surface
             areas[0] = Rect(*self.op.origin, self.box.width, self.box.height)
-        read = [source for source in self.op.sources() if isinstance(source, SurfaceImage)]
+        sources = [*self.op.sources()]
+        mask = getattr(self.op, "mask", None)
+        if isinstance(mask, Mask):
+            sources.append(mask.image)
+        read = [source for source in sources if isinstance(source, SurfaceImage)]
         for at, source in enumerate(read):
             surfaces[at], areas[at] = source.surface, Rect(0, 0, source.width, source.height)
         return memory.put(
