@@ -308,37 +308,63 @@ class Keys(Window):
         (KeyboardModifierFlags.SCROLL_LOCK, "Scroll"),
     )
 
+    KEYS_PART = Rect(4, TOP + 4, 432, 40)
+    LOCKS_PART = Rect(10, TOP + 46, 250, 26)
+    POINTER_PART = Rect(280, TOP + 46, 150, 26)
+
     def __init__(self, desktop: Desktop) -> None:
         super().__init__(desktop)
         self._keys: list[str] = []
+        self._painters = {
+            self.KEYS_PART: self._paint_keys,
+            self.LOCKS_PART: self._paint_locks,
+            self.POINTER_PART: self._paint_pointer,
+        }
+        self._stale: set[Rect] = set()
 
     def key(self, key: int) -> None:
         self._keys = [*self._keys, _key_name(key)][-self.KEEP :]
-        self.refresh()
+        self._stale.add(self.KEYS_PART)
 
-    def refresh(self) -> None:
-        self.paint()
-        self.changed(Rect(4, TOP + 4, self.size[0] - 8, self.size[1] - 14))
+    def locks_changed(self) -> None:
+        self._stale.add(self.LOCKS_PART)
+
+    def pointer_moved(self) -> None:
+        self._stale.add(self.POINTER_PART)
+
+    def update(self) -> None:
+        for part in sorted(self._stale):
+            self.image.paste(draw.PANE, box(part))
+            self._painters[part]()
+            self.changed(part)
+        self._stale.clear()
 
     def paint(self) -> None:
-        image = self.image
-        image.paste(draw.PANE, (1, TOP, self.size[0] - 1, TOP + self.size[1] - 10))
-        x = 14
+        self.image.paste(draw.PANE, (0, TOP, *self.image.size))
+        for paint in self._painters.values():
+            paint()
+
+    def _paint_keys(self) -> None:
+        x, middle = 14, TOP + 25
         if not self._keys:
-            draw.text(image, (x, TOP + 25), "no key yet", 15, draw.FAINT, "lm")
+            draw.text(self.image, (x, middle), "no key yet", 15, draw.FAINT, "lm")
         for name in self._fitting():
             width = max(26, draw.text_width(name, 14) + 14)
-            image.paste(draw.TITLE_ACTIVE, (x, TOP + 12), draw.rounded(width, 26, 6))
-            draw.text(image, (x + width / 2, TOP + 25), name, 14, draw.INK, "mm")
+            self.image.paste(draw.TITLE_ACTIVE, (x, middle - 13), draw.rounded(width, 26, 6))
+            draw.text(self.image, (x + width / 2, middle), name, 14, draw.INK, "mm")
             x += width + 6
-        x = 14
+
+    def _paint_locks(self) -> None:
+        x, middle = 14, TOP + 58
         for flag, name in self.LOCKS:
             lit = flag in self.desktop.locks
-            image.paste(draw.GREEN if lit else draw.EDGE, (x, TOP + 52), draw.disc(12))
-            draw.text(image, (x + 18, TOP + 58), name, 14, draw.INK if lit else draw.FAINT, "lm")
+            self.image.paste(draw.GREEN if lit else draw.EDGE, (x, middle - 6), draw.disc(12))
+            draw.text(self.image, (x + 18, middle), name, 14, draw.INK if lit else draw.FAINT, "lm")
             x += 34 + draw.text_width(name, 14)
+
+    def _paint_pointer(self) -> None:
         at = self.desktop.pointer
-        draw.text(image, (self.size[0] - 14, TOP + 58), f"pointer {at.x}, {at.y}", 14, draw.FAINT, "rm")
+        draw.text(self.image, (self.size[0] - 14, TOP + 58), f"pointer {at.x}, {at.y}", 14, draw.FAINT, "rm")
 
     def _fitting(self) -> list[str]:
         names: list[str] = []

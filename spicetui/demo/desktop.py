@@ -22,6 +22,7 @@ from .windows import Window
 WIDTH, HEIGHT = 1024, 768
 BAR_HEIGHT = 30
 TILE = 256  # pixels, the wallpaper's pieces in the clients' caches
+WORTH_A_TILE = 128 * 128  #: pixels of bare wallpaper from which on they are taken from the clients' caches
 ICON = 44
 DOCK_GAP = 12
 
@@ -97,7 +98,7 @@ class Desktop:
     def set_locks(self, locks: KeyboardModifierFlags) -> None:
         if locks != self.locks:
             self.locks = locks
-            self.keys.refresh()
+            self.keys.locks_changed()
             self.poke()
             self.wake()
 
@@ -110,7 +111,7 @@ class Desktop:
             return
         self.pointer = at
         self._follow()
-        self.keys.refresh()
+        self.keys.pointer_moved()
         self.poke()
         self.wake()
 
@@ -250,10 +251,10 @@ class Desktop:
         self.wall_clock = wall_clock
         if self._drop is not None:
             self._move_held()
-        if animate:
-            for window in self.windows:
-                if window.open:
-                    window.tick(now)
+        for window in self.windows:
+            window.update()
+            if animate and window.open:
+                window.tick(now)
         self._update_bar()
         self._flush()
 
@@ -300,14 +301,20 @@ class Desktop:
 
     def _flush(self) -> None:
         damaged, self._damage = join(self._damage), []
+        layers = [self._bar_rect, self.dock.rect, *(window.outer for window in self.windows if window.open)]
         for rect in damaged:
-            if all(not w.open or w.outer.intersect(rect).empty for w in self.windows) and self._bare(rect):
-                self._show_wallpaper(rect)
-            else:
-                self.screen.put(rect, self.compose(rect))
-
-    def _bare(self, rect: Rect) -> bool:
-        return rect.y >= BAR_HEIGHT and rect.intersect(self.dock.rect).empty
+            bare, covered = [rect], []
+            for layer in layers:
+                part = layer.intersect(rect)
+                if not part.empty:
+                    covered.append(part)
+                    bare = [rest for one in bare for rest in _without(one, part)]
+            if sum(one.area for one in bare) < WORTH_A_TILE:
+                bare, covered = [], [rect]
+            for one in bare:
+                self._show_wallpaper(one)
+            for one in join(covered):
+                self.screen.put(one, self.compose(one))
 
     def _show_wallpaper(self, rect: Rect) -> None:
         for top in range(rect.y // TILE * TILE, rect.bottom, TILE):

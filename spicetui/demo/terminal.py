@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
@@ -40,6 +41,7 @@ class Terminal(Window):
         self.input = ""
         self._row_of_input = 0
         self._caret_on = False
+        self._stale = False
         self._blinked = 0.0
         self._shown: list[Line] = [[] for _ in range(ROWS)]
         self.write("Keys typed in the client land here.\n", NOTE)
@@ -84,7 +86,7 @@ class Terminal(Window):
             elif len(self.input) < MAX_LINE:
                 self.input += character
                 self.write(character)
-        self._update()
+        self._stale = True
 
     def _rub_out(self) -> None:
         if not self.lines[-1] and len(self.lines) > 1:
@@ -128,21 +130,31 @@ class Terminal(Window):
     def _padded(self) -> list[Line]:
         return self.lines + [[] for _ in range(ROWS - len(self.lines))]
 
-    def _update(self) -> None:
-        """Brings the picture to what the lines are: scrolls when that saves rows, then paints those that differ."""
+    def update(self) -> None:
+        """Scrolls when that saves rows, then paints the rows that differ."""
+        if not self._stale:
+            return
+        self._stale = False
         self._caret(False)
         wanted = self._padded()
-        for by in range(1, 4):
-            moved = self._shown[by:]
-            if wanted != self._shown and any(moved) and wanted[: len(moved)][: ROWS - by - 1] == moved[:-1]:
-                self.scroll(self._rows(0, ROWS), 0, -by * CELL_HEIGHT)
-                self._shown = moved + self._shown[-by:]
-                break
+        by = self._scrolled_by(wanted)
+        if by:
+            self.scroll(self._rows(0, ROWS), 0, -by * CELL_HEIGHT)
+            self._shown = self._shown[by:] + self._shown[-by:]
         for row, line in enumerate(wanted):
             if line != self._shown[row]:
                 self._shown[row] = line.copy()
                 self._paint_row(row, line, onto_screen=True)
         self._caret(True)
+
+    def _scrolled_by(self, wanted: list[Line]) -> int:
+        """The rows to move up by that leave the fewest to paint; 0 to move none."""
+
+        def right(by: int) -> int:
+            return sum(old == new and bool(new) for old, new in zip(self._shown[by:], wanted, strict=False))
+
+        best = max(range(ROWS), key=right)
+        return best if right(best) > right(0) else 0
 
     def _rows(self, first: int, count: int) -> Rect:
         top = draw.TITLE_HEIGHT + MARGIN + first * CELL_HEIGHT
@@ -150,13 +162,10 @@ class Terminal(Window):
 
     def _paint_row(self, row: int, line: Line, *, onto_screen: bool) -> None:
         rect = self._rows(row, 1)
-        small = Image.new("L", (rect.width // 2, rect.height // 2))
-        pen = ImageDraw.Draw(small)
-        pen.fontmode = "1"
-        face = ImageFont.load_default_imagefont()
+        cells = Image.new("L", (rect.width, rect.height))
         for column, (character, colour) in enumerate(line):
-            pen.text((column * CELL_WIDTH // 2, 0), character, colour, face)
-        pixels = small.resize((rect.width, rect.height), Image.Resampling.NEAREST).tobytes()
+            cells.paste(_cell(character, colour), (column * CELL_WIDTH, 0))
+        pixels = cells.tobytes()
         if onto_screen:
             self.indexed(rect, pixels, COLOURS)
         else:
@@ -183,3 +192,18 @@ class Terminal(Window):
 
     def shape_at(self, at: Point) -> str:
         return "text"
+
+
+@cache
+def _cell(character: str, colour: int) -> Image.Image:
+    """A character as indices into COLOURS; not to be changed."""
+    small = Image.new("L", (CELL_WIDTH // 2, CELL_HEIGHT // 2))
+    pen = ImageDraw.Draw(small)
+    pen.fontmode = "1"
+    pen.text((0, 0), character, colour, _face())
+    return small.resize((CELL_WIDTH, CELL_HEIGHT), Image.Resampling.NEAREST)
+
+
+@cache
+def _face() -> ImageFont.ImageFont:
+    return ImageFont.load_default_imagefont()

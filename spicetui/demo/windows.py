@@ -54,6 +54,9 @@ class Window:
     def tick(self, now: float) -> None:
         """Time has passed; *now* in seconds."""
 
+    def update(self) -> None:
+        """Brings `image` up to date with what events have changed; before each picture."""
+
     def pressed(self, at: Point) -> None:
         """The left button went down outside all buttons."""
 
