@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from connectors.certs import Authority
+from peer.fake_server import INPUTS
 
 from spicetui.cli import type_text
 from spicetui.interfaces import ByteStream
+from spicetui.wire.enums import LinkErr
 
 from .conftest import Run
 from .server import Server
@@ -187,3 +189,19 @@ def test_interruption(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("spicetui.cli.info.run", interrupted)
     assert run("info", "demo") == (130, "", "")
+
+
+def test_a_channel_that_must_be_secured_goes_over_to_tls(run: Run, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate = authority.server(*SUBJECT, names=("127.0.0.1",))
+    with (
+        Server(tmp_path, tcp=True, refuse={INPUTS: LinkErr.NEED_SECURED}) as plain,
+        Server(tmp_path, tls=certificate.context) as secure,
+    ):
+        both = f"spice://127.0.0.1?port={plain.port}&tls-port={secure.port}"
+        assert run("key", both, "a", "--ca-file", str(authority.file)) == (0, "", "")
+        assert plain.opened() == ["main:0"]
+        assert secure.opened() == ["inputs:0"]
+        result = run("key", plain.target, "a")
+        assert result.status == 3
+        assert "TLS" in result.error
