@@ -12,7 +12,7 @@ from ..wire import display as wire
 from ..wire.core import handler_name
 from ..wire.enums import ImageType, SurfaceFlags, SurfaceFmt
 from ..wire.image import Image, SurfaceData
-from . import draw_alpha, draw_copy, draw_plain, draw_rop3, draw_stroke, draw_text
+from . import draw_alpha, draw_composite, draw_copy, draw_plain, draw_rop3, draw_stroke, draw_text
 from .errors import Unsupported as Unsupported
 from .region import Region
 from .source import Sources
@@ -36,6 +36,7 @@ _DRAW: dict[type, Callable[[Surface, Any, Sources], Region]] = {
     wire.DrawText: draw_text.text,
     wire.DrawTransparent: draw_alpha.transparent,
     wire.DrawAlphaBlend: draw_alpha.alpha_blend,
+    wire.DrawComposite: draw_composite.composite,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +81,7 @@ def _style(attr: LineAttr) -> tuple[list[int], int] | None:
 def _solid(counts: Counts, lines: Iterable[list[Point]], box: Box) -> None:
     total = 0
     for line in lines:
-        for start, end in zip(line, line[1:], strict=False):
+        for start, end in pairwise(line):
             pixels = thin(start, end, box)
             if pixels is not None:
                 columns, rows = pixels

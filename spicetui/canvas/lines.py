@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
 
@@ -133,7 +134,7 @@ def dashed(line: Sequence[Point], dashes: Dashes, careful: bool) -> Iterator[Spa
     drawn = False
     ends_on = False
     budget = [MAX_SPANS]
-    for start, end in zip(line, line[1:], strict=False):
+    for start, end in pairwise(line):
         if start == end:
             continue
         starts_on = dashes.on
@@ -149,7 +150,7 @@ def dashed(line: Sequence[Point], dashes: Dashes, careful: bool) -> Iterator[Spa
         yield from _join(first, before, careful, budget)
 
 
-def _segment(start: Point, end: Point, dashes: Dashes, budget: list[int]) -> Iterator[Span]:  # type: ignore[misc]
+def _segment(start: Point, end: Point, dashes: Dashes, budget: list[int]) -> Generator[Span, None, tuple[_Face, _Face]]:
     """The dashes between two points; returns the faces of both ends."""
     (x1, y1), (x2, y2) = start, end
     dx, dy = x2 - x1, y2 - y1

@@ -37,7 +37,7 @@ def polylines(path: Path) -> Iterator[list[Point]]:
                 raise CodecError(f"path with a curve of {len(points)} points")
             for at in range(0, len(points), 3):
                 start = (line[-1][0] << 4, line[-1][1] << 4)
-                _curve(line, start, *points[at : at + 3], MAX_POINTS - total)
+                _curve(line, start, points[at], points[at + 1], points[at + 2], MAX_POINTS - total)
         else:
             line += map(_pixel, points)
         total += len(points)
