@@ -51,7 +51,7 @@ async def _first_frames(client: Client) -> None:
 
 def collect(client: Client) -> dict[str, Any]:
     """What is known of the session, ready for JSON."""
-    from ..wire.enums import MouseMode
+    from ..wire.enums import ImageType, MouseMode
 
     modes = client.main.supported_mouse_modes
     return {
@@ -69,6 +69,8 @@ def collect(client: Client) -> dict[str, Any]:
                 "height": display.surface.height if display.surface is not None else None,
                 "format": display.surface.format.name.removeprefix("FMT_") if display.surface is not None else None,
                 "marked": display.marked,
+                "images": {ImageType(kind).name.lower(): count for kind, count in sorted(display.decoder.seen.items())},
+                "videos": {codec: played.arrived for codec, played in sorted(display.streams.played().items())},
                 "monitors": [
                     {"id": head.monitor_id, "x": head.x, "y": head.y, "width": head.width, "height": head.height}
                     for head in display.monitors
@@ -131,6 +133,9 @@ def describe(facts: dict[str, Any]) -> str:
             lines.append(f"display {display['id']}   shows nothing yet")
             continue
         lines.append(f"display {display['id']}   {display['width']}x{display['height']} {display['format']}")
+        for title in ("images", "videos"):
+            if display[title]:
+                lines.append(f"  {title:<10}{' '.join(f'{name} ({n})' for name, n in display[title].items())}")
         if len(display["monitors"]) > 1:
             lines += [f"  monitor {m['id']} {m['width']}x{m['height']}+{m['x']}+{m['y']}" for m in display["monitors"]]
     for channel in facts["channels"]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CHANNEL_NAMES = ("main", "display", "inputs", "cursor")
 COMPRESSIONS = ("auto_glz", "auto_lz", "quic", "glz", "lz", "lz4", "off")
+VIDEO_CODECS = ("mjpeg", "vp8", "vp9", "h264", "h265")
 VERIFY_MODES = ("hostname", "subject", "pubkey", "none")
 HEXDUMP = 5  #: the log level below DEBUG that shows raw bytes
 
@@ -68,6 +69,13 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     )
     session.add_argument("--compression", choices=COMPRESSIONS, help="the image compression to ask the server for")
     session.add_argument(
+        "--video-codecs",
+        metavar="LIST",
+        type=video_codecs,
+        default=(),
+        help="the video codecs to ask the server for, the best first: " + ",".join(VIDEO_CODECS),
+    )
+    session.add_argument(
         "--timeout", metavar="S", type=seconds, default=10.0, help="seconds to wait at most (default 10)"
     )
     session.add_argument("--read-only", action="store_true", help="send no key and no mouse event")
@@ -99,6 +107,14 @@ def display_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 256):
         raise argparse.ArgumentTypeError(f"{text!r} is not the number of a display; they begin with 0")
     return int(text)
+
+
+def video_codecs(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(filter(None, text.lower().replace(" ", "").split(","))))
+    for name in names:
+        if name not in VIDEO_CODECS:
+            raise argparse.ArgumentTypeError(f"no video codec is called {name!r}; there is {', '.join(VIDEO_CODECS)}")
+    return names
 
 
 class channel_list:  # noqa: N801 - argparse calls it like a type
@@ -210,6 +226,7 @@ def session_options(arguments: argparse.Namespace) -> Options:
 
     return Options(
         compression=arguments.compression,
+        video_codecs=arguments.video_codecs,
         disable_channels=arguments.disable_channels,
         read_only=arguments.read_only,
     )

@@ -28,6 +28,7 @@ _WITH_VALUE = frozenset(
         "--secure-channels",
         "--disable-channels",
         "--compression",
+        "--video-codecs",
         "--timeout",
         "--log",
     }

@@ -45,6 +45,7 @@ class ImageDecoder:
         self.pixmaps = pixmaps
         self.palettes = palettes
         self.window = window
+        self.seen: dict[int, int] = {}  #: how many images of each type have come
 
     def decode(self, image: Image) -> Pixmap:
         """The picture, put into the caches that the image's flags name.
@@ -53,6 +54,7 @@ class ImageDecoder:
         """
         descriptor = image.descriptor
         kind, flags = descriptor.type, descriptor.flags
+        self.seen[kind] = self.seen.get(kind, 0) + 1
         if kind in _FROM_CACHE:
             return self.pixmaps.get(descriptor.id, lossless=kind == ImageType.FROM_CACHE_LOSSLESS)
         pixmap, sixteen = self._decode(image)

@@ -152,6 +152,7 @@ def test_secure_channels_without_tls_port(run: Run, tmp_path: Path) -> None:
         (["info", "demo", "--timeout", "0"], "not a number of seconds"),
         (["info", "demo", "--timeout", "nan"], "not a number of seconds"),
         (["info", "demo", "--compression", "zip"], "invalid choice: 'zip'"),
+        (["info", "demo", "--video-codecs", "vp8,mpeg2"], "no video codec is called 'mpeg2'"),
         (["info", "demo", "--disable-channels", "main"], "no channel is called 'main'"),
         (["info", "demo", "--secure-channels", "sound"], "no channel is called 'sound'"),
         (["info", "demo", "--password-file", "/nonexistent"], "cannot read the password from /nonexistent"),

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from uuid import UUID
 
-from peer.drawing import fill, primary
+from peer.drawing import bitmap, copy, fill, primary
 
 from spicetui.geometry import Rect
 from spicetui.wire import display, main
@@ -23,7 +23,8 @@ def tell(connection: Connection) -> None:
 
 
 def paint(connection: Connection) -> None:
-    connection.send(primary(640, 480), fill(Rect(0, 0, 640, 480), 0), display.Mark())
+    picture = copy(Rect(0, 0, 8, 8), bitmap(8, 8, 0xFF))
+    connection.send(primary(640, 480), fill(Rect(0, 0, 640, 480), 0), picture, display.Mark())
 
 
 GREETINGS = {ChannelType.MAIN: tell, ChannelType.DISPLAY: paint}
@@ -42,6 +43,7 @@ def test_json(run: Run, tmp_path: Path) -> None:
     assert facts["round_trip_ms"] is None  # a unix socket has none
     (shown,) = facts["displays"]
     assert (shown["id"], shown["width"], shown["height"], shown["marked"]) == (0, 640, 480, True)
+    assert (shown["images"], shown["videos"]) == ({"bitmap": 1}, {})
     channels = {channel["type"]: channel for channel in facts["channels"]}
     assert set(channels) == {"main", "display", "inputs", "cursor"}
     assert channels["display"]["capabilities"] == ["monitors_config", "pref_compression"]
