@@ -122,6 +122,10 @@ class Reference:
         updates: int = self.ask("rest", ms=ms, display=display)
         return updates
 
+    def pixel(self, x: int, y: int, rgb: tuple[int, int, int], display: int = 0) -> None:
+        """Waits until the display shows that colour there."""
+        self.ask("pixel", x=x, y=y, rgb=list(rgb), display=display)
+
     def picture(self, display: int = 0) -> picture.Picture:
         path = self.directory / "reference.ppm"
         self.ask("save", path=str(path), display=display)

@@ -11,6 +11,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import gi  # type: ignore[import-not-found]
@@ -59,23 +60,32 @@ class Display:
         """The surface as PPM; its stride may be negative, with `data` at the first row shown."""
         if not self.address:
             raise ValueError("no primary surface")
-        rows = []
-        for y in range(self.height):
-            row = ctypes.string_at(self.address + y * self.stride, abs(self.stride))
-            rows.append(self._rgb(row))
+        rows = [self._rgb(0, y, self.width) for y in range(self.height)]
         return b"P6\n%d %d\n255\n" % (self.width, self.height) + b"".join(rows)
 
-    def _rgb(self, row: bytes) -> bytes:
-        if self.format in (SURFACE_32_XRGB, SURFACE_32_ARGB):
-            rgb = bytearray(3 * self.width)
-            rgb[0::3], rgb[1::3], rgb[2::3] = (row[i : 4 * self.width : 4] for i in (2, 1, 0))
+    def shows(self, x: int, y: int, rgb: list[int]) -> bool:
+        inside = bool(self.address) and x < self.width and y < self.height
+        return inside and self._rgb(x, y, 1) == bytes(rgb)
+
+    def _rgb(self, x: int, y: int, count: int) -> bytes:
+        size = 4 if self.format in (SURFACE_32_XRGB, SURFACE_32_ARGB) else 2
+        row = ctypes.string_at(self.address + y * self.stride + x * size, count * size)
+        if size == 4:
+            rgb = bytearray(3 * count)
+            rgb[0::3], rgb[1::3], rgb[2::3] = (row[i::4] for i in (2, 1, 0))
             return bytes(rgb)
-        words = memoryview(row[: 2 * self.width]).cast("H")
-        if self.format == SURFACE_16_555:
-            return bytes(c for w in words for c in (_grow(w >> 10, 5), _grow(w >> 5, 5), _grow(w, 5)))
-        if self.format == SURFACE_16_565:
-            return bytes(c for w in words for c in (_grow(w >> 11, 5), _grow(w >> 5, 6), _grow(w, 5)))
-        raise ValueError(f"surface format {self.format}")
+        table = _table(self.format)
+        return b"".join([table[word] for word in memoryview(row).cast("H")])
+
+
+@cache
+def _table(format: int) -> list[bytes]:
+    """The colours of all words of 16 bits."""
+    if format == SURFACE_16_555:
+        return [bytes((_grow(w >> 10, 5), _grow(w >> 5, 5), _grow(w, 5))) for w in range(65536)]
+    if format == SURFACE_16_565:
+        return [bytes((_grow(w >> 11, 5), _grow(w >> 5, 6), _grow(w, 5))) for w in range(65536)]
+    raise ValueError(f"surface format {format}")
 
 
 def _grow(value: int, bits: int) -> int:
@@ -92,6 +102,9 @@ class Client:
         self._channels: dict[tuple[int, int], Any] = {}
         self._displays: dict[int, Display] = {}
         self._resting: tuple[Answer, int, int] | None = None
+        self._awaited: tuple[Answer, int, int, list[int], int] | None = None
+        self._awaited_cursor: tuple[Answer, int, int] | None = None
+        self._cursors: dict[int, dict[str, Any]] = {}
         self._rest_timer = 0
         self._opening: Answer | None = None
         self._wanted_mode: tuple[Answer, int] | None = None
@@ -147,6 +160,16 @@ class Client:
         self._resting = (answer, ms, display)
         self._restart_rest()
 
+    def do_pixel(self, answer: Answer, x: int, y: int, rgb: list[int], display: int = 0) -> None:
+        """Answered as soon as the display shows that colour there."""
+        self._awaited = (answer, x, y, rgb, display)
+        self._look_for_pixel()
+
+    def do_cursor(self, answer: Answer, events: int, display: int = 0) -> None:
+        """Answered after so many events of the cursor channel: their number, the last shape (RGBA in hex), the place."""
+        self._awaited_cursor = (answer, events, display)
+        self._look_at_cursor()
+
     def do_save(self, answer: Answer, path: str, display: int = 0) -> None:
         shown = self._displays[display]
         with open(path, "wb") as file:
@@ -197,10 +220,37 @@ class Client:
         self._channels[kind, number] = channel
         on(channel, "channel-event", self._channel_event)
         if isinstance(channel, SpiceClientGLib.DisplayChannel):
-            self._displays[number] = Display(channel, self._restart_rest)
+            self._displays[number] = Display(channel, self._drawn)
         if isinstance(channel, SpiceClientGLib.MainChannel):
             on(channel, "main-mouse-update", self._mouse_update)
+        if isinstance(channel, SpiceClientGLib.CursorChannel):
+            self._watch_cursor(channel, number)
         channel.connect()
+
+    def _watch_cursor(self, channel: Any, number: int) -> None:
+        state = self._cursors[number] = {"events": 0, "visible": None, "x": None, "y": None, "shape": None}
+
+        def changed(**fields: Any) -> None:
+            state.update(fields, events=state["events"] + 1)
+            self._look_at_cursor()
+
+        def shaped(_: Any, width: int, height: int, hot_x: int, hot_y: int, rgba: int | None) -> None:
+            data = ctypes.string_at(rgba, width * height * 4).hex() if rgba else None
+            changed(visible=True, shape=[width, height, hot_x, hot_y, data])
+
+        on(channel, "cursor-set", shaped)
+        on(channel, "cursor-move", lambda _, x, y: changed(visible=True, x=x, y=y))
+        on(channel, "cursor-hide", lambda _: changed(visible=False))
+        on(channel, "cursor-reset", lambda _: changed(visible=True, shape=None))
+
+    def _look_at_cursor(self) -> None:
+        if self._awaited_cursor is None:
+            return
+        answer, events, number = self._awaited_cursor
+        state = self._cursors.get(number)
+        if state is not None and state["events"] >= events:
+            self._awaited_cursor = None
+            answer(state)
 
     def _channel_event(self, channel: Any, event: Any) -> None:
         kind = SpiceClientGLib.Channel.type_to_string(channel.get_property("channel-type"))
@@ -214,6 +264,19 @@ class Client:
         if self._wanted_mode and main.get_property("mouse-mode") == self._wanted_mode[1]:
             (answer, mode), self._wanted_mode = self._wanted_mode, None
             answer(mode)
+
+    def _drawn(self) -> None:
+        self._look_for_pixel()
+        self._restart_rest()
+
+    def _look_for_pixel(self) -> None:
+        if self._awaited is None:
+            return
+        answer, x, y, rgb, number = self._awaited
+        shown = self._displays.get(number)
+        if shown is not None and shown.shows(x, y, rgb):
+            self._awaited = None
+            answer(None)
 
     def _restart_rest(self) -> None:
         if self._rest_timer:
