@@ -69,11 +69,11 @@ def test_it_waits_until_the_screen_rests(run: Run, tmp_path: Path) -> None:
                 connection.send(fill(Rect(drawn, 0, 1, 1), 0xABCDEF))
                 drawn += 1
 
-        connection.every(0.03, step)
+        connection.every(0.01, step)
 
     path = tmp_path / "shot.png"
     with Server(tmp_path, greetings={ChannelType.DISPLAY: slowly}) as server:
-        assert run("screenshot", server.target, str(path), "--settle", "250").status == 0
+        assert run("screenshot", server.target, str(path), "--settle", "600").status == 0
     picture = expected()
     picture[0, :steps] = (0xAB, 0xCD, 0xEF)
     assert np.array_equal(read(path), picture)

@@ -65,7 +65,7 @@ def test_own_driver(tmp_path: Path) -> None:
         connection.every(0.05, lambda: connection.send(fill(Rect(1, 2, 30, 4), 0xFFFFFF)))
 
     with Server(tmp_path, greetings={**GREETINGS, ChannelType.DISPLAY: move}) as server:
-        lines = run("own_driver", server.target, "0.5").splitlines()
+        lines = run("own_driver", server.target, "1.5").splitlines()
     assert "display 0: 640x480" in lines
     assert "display 0: 1 rectangles, 120 pixels" in lines
     assert "pointer is placed" in lines
@@ -84,7 +84,7 @@ def test_headless_watch(tmp_path: Path) -> None:
     assert float(line.split()[2].rstrip("%")) >= 50
 
 
-@pytest.mark.parametrize(("name", "words"), [("own_driver", ["0.3"]), ("connect_and_screenshot", [])])
+@pytest.mark.parametrize(("name", "words"), [("own_driver", ["2"]), ("connect_and_screenshot", [])])
 def test_on_the_demo_desktop(name: str, words: list[str], tmp_path: Path) -> None:
     picture = [] if words else [str(tmp_path / "shot.png")]
     assert "1024x768" in run(name, "demo", *words, *picture)
