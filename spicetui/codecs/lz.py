@@ -69,10 +69,13 @@ class Tables:
     palette: cython.p_uint
     alphas: cython.p_uint
     memory: bytearray
+    taken: object  # the tuple that `palette` was made from: channels use one again and again
+    taken_kind: cython.uint
 
     def __init__(self) -> None:
         index: cython.uint
         self.memory = bytearray(2 * 256 * 4)
+        self.taken = None
         self.palette = pointer32(memoryview(self.memory)[:1024])
         self.alphas = pointer32(memoryview(self.memory)[1024:])
         for index in range(256):
@@ -84,6 +87,9 @@ class Tables:
         index: cython.int
         count: cython.int
         colour: cython.uint
+        if palette is self.taken and kind == self.taken_kind and palette is not None:
+            return
+        self.taken = None
         if palette is None or not len(palette):
             raise CodecError(f"LZ image of type {kind} without a palette")
         count = min(len(palette), 256)
@@ -92,6 +98,9 @@ class Tables:
             self.palette[index] = colour & 0xFFFFFF
         for index in range(count, 256):
             self.palette[index] = self.palette[index % count] if kind == 3 or kind == 4 else 0
+        if type(palette) is tuple:
+            self.taken = palette
+            self.taken_kind = kind
 
 
 _idle: list[Tables] = []  # those that no thread is using

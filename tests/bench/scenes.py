@@ -97,8 +97,9 @@ def packed(pixels: Pixels, kind: str) -> tuple[bytes, int]:
         if width % 2:
             nibbles = np.pad(nibbles, ((0, 0), (0, 1)))
         first, second = nibbles[:, ::2], nibbles[:, 1::2]
-        rows = first | second << 4 if kind == "PLT4_LE" else first << 4 | second
+        rows = (first | second << 4 if kind == "PLT4_LE" else first << 4 | second).astype(np.uint8)
     else:
-        order = "little" if kind == "PLT1_LE" else "big"
-        rows = np.packbits(pixels[:, :, 1] > 128, axis=1, bitorder=order)
+        bits = pixels[:, :, 1] > 128
+        little = kind == "PLT1_LE"
+        rows = np.packbits(bits, axis=1, bitorder="little") if little else np.packbits(bits, axis=1)
     return rows.tobytes(), rows.shape[1]

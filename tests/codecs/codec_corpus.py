@@ -82,7 +82,8 @@ def main() -> int:
     results = list(mistakes(parser.parse_args().max_pixels))
     found = [text for text in results if text]
     print(*found, sep="\n")
-    print(f"{len(results)} streams, compiled {quic.COMPILED} {lz.COMPILED} {glz.COMPILED}, Cython {'Cython' in sys.modules}")
+    modes = (quic.COMPILED, lz.COMPILED, glz.COMPILED)
+    print(f"{len(results)} streams, compiled {modes}, Cython {'Cython' in sys.modules}")
     return bool(found)
 
 

@@ -51,7 +51,7 @@ def picture_pixels(picture: scenes.Pixels, kind: str) -> scenes.Pixels | None:
         out[:, :, 3] = 0
     elif kind == "RGB16":
         five = picture >> 3
-        out = five << 3 | five >> 2
+        out[:] = five << 3 | five >> 2
         out[:, :, 3] = 0
     elif kind == "GRAY":
         out[:] = picture[:, :, 1:2]
@@ -113,14 +113,14 @@ def glz_streams(reference: Reference) -> Iterator[Stream]:
         whole[250:350, 100:300] = scenes.with_alpha(scenes.photo(200, 100))
         writer = GlzWriter(reference, 40_000)  # so small that images leave it
         reader = GlzReader(reference)
+        x = y = width = height = 0
         for number in range(24):
             actual = kind if kind != "mixed" else ("RGB32", "RGBA", "RGB16")[number % 3]
-            width, height = int(rng.integers(1, 90)), int(rng.integers(1, 60))
-            x, y = int(rng.integers(0, 500 - width)), int(rng.integers(0, 400 - height))
             if number % 4 == 3:  # the same again, somewhat larger: copies from the image before
-                width, height = last[2] + 7, last[3] + 5
-                x, y = last[0], last[1]
-            last = (x, y, width, height)
+                width, height = width + 7, height + 5
+            else:
+                width, height = int(rng.integers(1, 90)), int(rng.integers(1, 60))
+                x, y = int(rng.integers(0, 500 - width)), int(rng.integers(0, 400 - height))
             picture = whole[y : y + height, x : x + width]
             height, width = picture.shape[:2]
             top_down = number % 5 != 0
@@ -181,7 +181,10 @@ def main() -> None:
         found = {codec: list(maker(reference)) for codec, maker in makers.items()}
     for codec, some in found.items():
         index = [[stream.name, stream.width, stream.height, stream.sha256, stream.colours] for stream in some]
-        members = [("index.json", json.dumps(index, indent=0).encode()), *((stream.name, stream.data) for stream in some)]
+        members = [
+            ("index.json", json.dumps(index, indent=0).encode()),
+            *((stream.name, stream.data) for stream in some),
+        ]
         write(DATA / f"{codec}.zip", members)
     write(DATA / "malformed.zip", damaged(found))
 

@@ -72,7 +72,9 @@ def test_far_distance(distance: int) -> None:
 
 def test_rgb16() -> None:
     # Two bytes, high one first; bit 15 means nothing. Lengths are one more than they say.
-    data = header(lz.RGB16, 5) + b"\x01" + struct.pack(">2H", 0b1_10000_00001_11111, 0b0_00000_11111_00010) + b"\x40\x01"
+    data = (
+        header(lz.RGB16, 5) + b"\x01" + struct.pack(">2H", 0b1_10000_00001_11111, 0b0_00000_11111_00010) + b"\x40\x01"
+    )
     one, two = bytes([255, 8, 132]), bytes([16, 255, 0])
     assert colours(data) == [one, two, one, two, one]
 
@@ -93,7 +95,23 @@ def test_eight_bit_palette() -> None:
     data = header(lz.PLT8, 4) + b"\x00\x02" + b"\x20\x00"
     assert lz.decode(data, [0, 1, 0x00123456]).tobytes() == b"\x56\x34\x12\0" * 4
     assert lz.decode(data, [0xFF, 0xFF]).tobytes() == bytes(16)  # beyond the palette: black
-    assert lz.decode(data, np.array([0, 1, 0xFF123456], np.uint32)).tobytes() == b"\x56\x34\x12\0" * 4
+    array: Any = np.array([0, 1, 0xFF123456], np.uint32)
+    assert lz.decode(data, array).tobytes() == b"\x56\x34\x12\0" * 4
+
+
+def test_palettes_in_turn() -> None:
+    """The table of a palette is kept for the next image, but only for the same palette and type."""
+    eight, four = header(lz.PLT8, 2) + b"\x01\x01\x09", header(lz.PLT4_LE, 2) + b"\x00\x91"
+    small, other = (5, 6, 7), (8, 9, 10)
+    changing = [5, 6, 7]
+    for _ in range(2):
+        assert lz.decode(eight, small)[0, :, 0].tolist() == [6, 0]
+        assert lz.decode(four, small)[0, :, 0].tolist() == [6, 5]
+        assert lz.decode(eight, other)[0, :, 0].tolist() == [9, 0]
+        changing[1] += 1
+        assert lz.decode(eight, changing)[0, :, 0].tolist() == [changing[1], 0]
+        with pytest.raises(CodecError, match="without a palette"):
+            lz.decode(eight, ())
 
 
 @pytest.mark.parametrize(("kind", "expected"), [(lz.PLT4_LE, [2, 1, 3]), (lz.PLT4_BE, [1, 2, 4])])
@@ -108,7 +126,9 @@ def test_four_bit_palette(kind: int, expected: list[int]) -> None:
 def test_one_bit_palette(kind: int, expected: str) -> None:
     pixels = lz.decode(header(kind, 9) + b"\x01\x03\xfe", [0, 1])
     assert "".join(map(str, pixels[0, :, 0])) == expected
-    assert lz.decode(header(kind, 9) + b"\x01\x03\xfe", [5])[0, :, 0].tolist() == [0 if c == "1" else 5 for c in expected]
+    assert lz.decode(header(kind, 9) + b"\x01\x03\xfe", [5])[0, :, 0].tolist() == [
+        0 if c == "1" else 5 for c in expected
+    ]
 
 
 def test_palette_units_are_bytes() -> None:
@@ -190,7 +210,8 @@ def test_refused(data: bytes, reason: str) -> None:
 
 
 def test_a_palette_is_needed() -> None:
-    for palette in (None, []):
+    empty: list[int] = []
+    for palette in (None, empty):
         with pytest.raises(CodecError, match="without a palette"):
             lz.decode(header(lz.PLT8, 1) + b"\0\0", palette)
 

@@ -96,7 +96,7 @@ def test_limits() -> None:
 
 def test_runs_by_hand() -> None:
     # Black: after its first value 0 the bucket's best code is 0, whose word for 0 is one bit. The second row runs from
-    # its fourth pixel on; four ones are a pixel each, and then a pair counts as one, or a zero and one bit say the rest.
+    # its fourth pixel on: four ones are a pixel each, then a zero and one bit say the rest; or one more is two pixels.
     black = "1 0000000" * 3 + "111" * 7 + "111" * 3
     assert not quic.decode(stream(quic.RGB32, 8, 2, black + "1111" + "01")).any()
     for too_long in ("11111", "1" * 300):

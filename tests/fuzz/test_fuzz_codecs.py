@@ -131,8 +131,8 @@ def test_damaged_streams(codec: str, guarded: Guarded) -> None:
 
 
 def test_the_guard_notices(guarded: Guarded) -> None:
-    pixels = quic._empty((2, 2), np.uint8)
-    pixels.base[GUARD + 4] = 0
+    quic._empty((2, 2), np.uint8)
+    guarded.given[0][GUARD + 4] = 0
     with pytest.raises(AssertionError, match="behind the pixels"):
         guarded.check()
 
