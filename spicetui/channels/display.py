@@ -59,7 +59,6 @@ class DisplayChannel(Channel):
         self.frame = asyncio.Event()  # something is shown
         self.changes = 0  # updates given to the driver, so that one can see whether the screen rests
         self.streams = streams.Streams(streams.DisplayScreen(self))
-        self._stream_caps: frozenset[int] = frozenset()
         self._streaming: set[int] = set()  # surfaces that show nothing but a stream
         self._damage = Damage()
 
@@ -68,12 +67,8 @@ class DisplayChannel(Channel):
         """The primary surface, None while there is none."""
         return self.canvas.primary
 
-    async def open(self) -> None:
-        self._stream_caps = await asyncio.to_thread(streams.caps)
-        await super().open()
-
     def announced(self) -> frozenset[int]:
-        return super().announced() | self._stream_caps
+        return super().announced() | streams.caps()
 
     async def run(self) -> None:
         try:

@@ -61,7 +61,7 @@ CODEC_CAPS = {
 
 
 def caps() -> frozenset[DisplayCap]:
-    """What to announce of streams: exactly the codecs that are installed. Not on the loop, it may import PyAV."""
+    """What to announce of streams: exactly the codecs that are installed."""
     codecs = (CODEC_CAPS[codec] for codec in video.available())
     return frozenset((DisplayCap.SIZED_STREAM, DisplayCap.STREAM_REPORT, DisplayCap.MULTI_CODEC, *codecs))
 

@@ -77,4 +77,5 @@ def version() -> str:
     lines += [
         f"{name}: {package_version(name) or 'missing'}" for name in ("textual", "numpy", "pillow", "cryptography")
     ]
+    lines.append(f"av: {package_version('av') or 'missing: of video MJPEG only; pip install spicetui[video]'}")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CodecError, FeatureMissing
+from ..features import brings_its_libraries
 from ..wire.core import Buffer
 from ..wire.enums import VideoCodecType
 from . import jpeg
@@ -71,12 +72,20 @@ def open_decoder(codec: VideoCodecType, width: int, height: int) -> Decoder:
         return _Jpeg(width, height)
     if codec not in available():
         raise FeatureMissing(f"{codec.name} video needs PyAV with that decoder: pip install 'spicetui[video]'")
-    return _Libav(codec, width, height)
+    try:
+        return _Libav(codec, width, height)
+    except ImportError as error:
+        raise FeatureMissing(f"{codec.name} video: PyAV is installed but does not load: {error}") from None
 
 
 @cache
 def available() -> frozenset[VideoCodecType]:
-    """What can be decoded here. The first call imports PyAV, if installed, which takes about 0.1 s."""
+    """What can be decoded here.
+
+    PyAV's own wheels have every decoder and are not imported for it, which would take 0.1 s; another build is asked.
+    """
+    if brings_its_libraries("av"):
+        return frozenset(VideoCodecType)
     found = {VideoCodecType.MJPEG}
     try:
         from av.codec import Codec

@@ -33,8 +33,23 @@ def error(pixels: np.ndarray, rgb: np.ndarray) -> float:
     return float(np.abs(pixels[:, :, 2::-1].astype(int) - rgb).mean())
 
 
-def test_everything_is_available_with_pyav() -> None:
-    assert video.available() == frozenset(VideoCodecType)
+@pytest.mark.parametrize("wheel", [True, False])
+def test_everything_is_available_with_pyav(wheel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another build than the wheel is asked for each decoder."""
+    monkeypatch.setattr(video, "brings_its_libraries", lambda name: wheel)
+    assert video.available.__wrapped__() == frozenset(VideoCodecType)
+
+
+def test_a_build_without_a_decoder_does_not_announce_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "brings_its_libraries", lambda name: False)
+    monkeypatch.setattr(video, "_LIBAV", video._LIBAV | {VideoCodecType.H264: "no such decoder"})
+    assert video.available.__wrapped__() == frozenset(VideoCodecType) - {VideoCodecType.H264}
+
+
+def test_pyav_that_does_not_load_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(FeatureMissing, match="does not load"):
+        video.open_decoder(VideoCodecType.VP9, 64, 64)
 
 
 @every_codec
@@ -277,6 +292,7 @@ def test_pyav_is_imported_only_when_asked_for() -> None:
         "from spicetui.codecs import video\n"
         "from spicetui.wire.enums import VideoCodecType as V\n"
         "video.open_decoder(V.MJPEG, 64, 64)\n"
+        "assert video.available() == set(V)\n"
         "assert 'av' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
