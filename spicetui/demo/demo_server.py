@@ -19,7 +19,7 @@ PING_SECONDS = 5.0
 
 
 class DemoServer(GuestServer):
-    """*animate*: whether anything happens by itself; without it only events change the picture, at once."""
+    """*animate*: whether anything happens by itself; without it only events change the picture."""
 
     def __init__(self, *, password: str = "", animate: bool = True) -> None:
         self.desktop = Desktop()
@@ -71,10 +71,7 @@ class DemoServer(GuestServer):
         self._step(moving=False)
 
     def _wake(self) -> None:
-        if not self.animate:
-            self._step(moving=False)
-        else:
-            self._schedule(self._stepped + INPUT_FRAME_SECONDS)
+        self._schedule(self._stepped + INPUT_FRAME_SECONDS if self.animate else 0.0)
 
     def _schedule(self, at: float) -> None:
         if self._timer is not None:

@@ -69,8 +69,9 @@ def text_width(what: str, size: int) -> int:
 # --- smooth shapes: drawn larger, then reduced
 
 
+@cache
 def disc(diameter: int) -> Image.Image:
-    """A mask."""
+    """A mask; not to be changed."""
     scale = 4
     large = Image.new("L", (diameter * scale, diameter * scale))
     ImageDraw.Draw(large).ellipse((0, 0, diameter * scale - 1, diameter * scale - 1), 255)
@@ -111,8 +112,9 @@ def gradient(width: int, height: int, colours: tuple[Colour, ...]) -> Image.Imag
     return steps.resize((width, height), Image.Resampling.NEAREST)
 
 
+@cache
 def wallpaper(width: int, height: int, theme: Theme) -> Image.Image:
-    """A sky with a sun behind hills, and the project's name."""
+    """A sky with a sun behind hills, and the project's name; not to be changed."""
     image = gradient(width, height, theme.sky)
     sun = height * 3 // 10
     left, top = width * 62 // 100, height * 34 // 100
@@ -176,6 +178,7 @@ def button(image: Image.Image, box: tuple[int, int, int, int], label: str, hover
 # --- pictures
 
 
+@cache
 def sky_photo(width: int, height: int) -> bytes:
     """A picture with many shades, as a JPEG file: clouds of soft colours with stars."""
     image = gradient(width, height, ((10, 14, 40), (44, 36, 92), (120, 70, 120)))
@@ -196,8 +199,9 @@ def sky_photo(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
+@cache
 def ball(diameter: int) -> tuple[Image.Image, Image.Image]:
-    """A shaded ball and its mask."""
+    """A shaded ball and its mask; not to be changed."""
     image = Image.new("RGB", (diameter, diameter), (214, 84, 60))
     light = Image.new("L", (diameter, diameter))
     ImageDraw.Draw(light).ellipse((diameter * 0.14, diameter * 0.08, diameter * 0.7, diameter * 0.6), 190)
@@ -205,8 +209,9 @@ def ball(diameter: int) -> tuple[Image.Image, Image.Image]:
     return image, disc(diameter)
 
 
+@cache
 def icon(name: str, hovered: bool, size: int) -> Image.Image:
-    """One of the dock's icons on the dock's colour."""
+    """One of the dock's icons on the dock's colour; not to be changed."""
     image = Image.new("RGB", (size * 2, size * 2), BAR)
     tile = {
         "welcome": (255, 170, 76),
@@ -251,6 +256,7 @@ def icon(name: str, hovered: bool, size: int) -> Image.Image:
 Outline = list[tuple[float, float]]
 
 
+@cache
 def pointer_shapes() -> dict[str, PointerShape]:
     arrow: Outline = [(1, 1), (1, 17), (5, 13.4), (8, 20), (11, 18.8), (8, 12.4), (13.4, 12)]
     bar: Outline = [(5, 1), (7, 2), (9, 1), (9, 3), (8, 4), (8, 17), (9, 18), (9, 20), (7, 19), (5, 20), (5, 18)]

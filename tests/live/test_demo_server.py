@@ -18,7 +18,6 @@ from spicetui.demo.demo_server import DemoServer
 from spicetui.demo.run import listen_tcp, listen_unix
 from spicetui.interfaces import ChannelKey
 from spicetui.keymap.keys import Key
-from spicetui.wire import common
 from spicetui.wire.enums import ChannelType
 
 from . import picture
@@ -72,16 +71,13 @@ class Hosted:
     def settle(self) -> None:
         """Until every client has drawn all that was sent."""
 
-        async def ping() -> None:
+        async def settle() -> None:
             for session in self.server.sessions.values():
                 display = session.channels[ChannelKey(ChannelType.DISPLAY)]
                 assert isinstance(display, DisplayServer)
-                answered = asyncio.Event()
-                display.on_pong = lambda _, answered=answered: answered.set()  # type: ignore[attr-defined]
-                display.send(common.Ping(1, 0, b""))
-                await answered.wait()
+                await demo_script.settle(display)
 
-        self.call(ping())
+        self.call(settle())
 
     def truth(self) -> picture.Picture:
         return self.do(lambda: np.asarray(self.server.desktop.screen.image).copy())

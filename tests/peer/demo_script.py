@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 
+from spicetui.demo.channels import DisplayServer
 from spicetui.demo.desktop import BAR_HEIGHT, LEFT, Desktop
 from spicetui.geometry import Point, Rect
 from spicetui.keymap.keys import Key
 from spicetui.keymap.text import strokes
+from spicetui.wire import common
 
 NOON = time.struct_time((2024, 5, 17, 12, 0, 0, 4, 138, 0))
 
@@ -117,8 +120,21 @@ def steps() -> Iterator[tuple[str, Callable[[Desktop], None]]]:
     yield "leaving with the pointer", lambda d: d.pointer_to(0, BAR_HEIGHT // 2)
 
 
+async def settle(display: DisplayServer) -> None:
+    """Until the client has drawn all that was sent, and nothing waits for it to keep up."""
+    while True:
+        answered = asyncio.Event()
+        display.on_pong = lambda _, answered=answered: answered.set()  # type: ignore[attr-defined]
+        display.send(common.Ping(1, 0, b""))
+        stale = bool(display._stale)
+        await answered.wait()
+        if not stale:
+            return
+
+
 def run(desktop: Desktop) -> Iterator[str]:
-    """Does one step after the other and brings the screen up to date after each."""
+    """Does one step after the other and brings the screen up to date after each; nobody else does."""
+    desktop.wake = lambda: None
     for name, action in steps():
         action(desktop)
         desktop.step(0.0, NOON, animate=False)
