@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .interfaces import ChannelKey as ChannelKey
     from .interfaces import Connector as Connector
     from .interfaces import Driver as Driver
+    from .interfaces import Head as Head
     from .keymap.keys import Button as Button
     from .keymap.keys import Key as Key
     from .session import Options as Options
@@ -67,6 +68,7 @@ _NAMES = {
     "ChannelKey": "interfaces",
     "Connector": "interfaces",
     "Driver": "interfaces",
+    "Head": "interfaces",
     "ChannelType": "wire.enums",
     "Key": "keymap.keys",
     "Button": "keymap.keys",

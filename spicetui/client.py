@@ -15,7 +15,7 @@ from .channels.inputs import Inputs
 from .channels.main import Main
 from .diagnostics import ROOT
 from .errors import ConnectError, FeatureMissing, SpiceError
-from .interfaces import BaseDriver, ChannelKey, Connector, Driver
+from .interfaces import BaseDriver, ChannelKey, Connector, Driver, Head
 from .session import Options, Session, as_spice_error
 from .wire.enums import ChannelType, MouseMode
 
@@ -145,35 +145,56 @@ class Client:
 
     # --- picture
 
-    def _display(self, display: int) -> DisplayChannel:
-        channel = self.displays.get(display)
-        if channel is None:
-            have = ", ".join(map(str, sorted(self.displays))) or "none"
+    @property
+    def heads(self) -> list[Head]:
+        """The machine's monitors; their places in this list are their numbers, as ``--display`` counts."""
+        return [head for _, channel in sorted(self.displays.items()) for head in channel.heads]
+
+    def _head(self, display: int) -> Head:
+        heads = self.heads
+        if not 0 <= display < len(heads):
+            have = ", ".join(map(str, range(len(heads)))) or "none"
             raise FeatureMissing(f"the server has no display {display} (it has: {have})")
-        return channel
+        return heads[display]
 
     async def wait_frame(self, display: int = 0) -> Surface:
-        """Waits until the display shows something. Raises what ended the session when it never does."""
-        channel = self._display(display)
-        frame = asyncio.ensure_future(channel.frame.wait())
+        """Waits until the display shows something. Raises what ended the session when it never does.
+
+        Raises FeatureMissing when the server has no such display.
+        """
+        if not self.displays:
+            raise FeatureMissing("the server has no display")
         over = asyncio.ensure_future(self.wait_closed())
+        frames = [asyncio.ensure_future(channel.frame.wait()) for channel in self.displays.values()]
         try:
-            await asyncio.wait((frame, over), return_when=asyncio.FIRST_COMPLETED)
-            if over.done() and not frame.done():
-                over.result()
-                raise SpiceError("the session ended before a picture came")
+            while True:
+                waiting = [frame for frame in frames if not frame.done()]
+                if self._is_shown(display) or not waiting:
+                    return self.screenshot(display)
+                await asyncio.wait((*waiting, over), return_when=asyncio.FIRST_COMPLETED)
+                if over.done():
+                    over.result()
+                    raise SpiceError("the session ended before a picture came")
         finally:
-            frame.cancel()
-            over.cancel()
-            await asyncio.gather(frame, over, return_exceptions=True)
-        return self.screenshot(display)
+            for task in (*frames, over):
+                task.cancel()
+            await asyncio.gather(*frames, over, return_exceptions=True)
+
+    def _is_shown(self, display: int) -> bool:
+        heads = self.heads
+        if not 0 <= display < len(heads):
+            return False
+        # Numbers count over the channels in order: they hold once every channel before shows something.
+        channel = heads[display].display
+        return all(c.shown is not None for number, c in self.displays.items() if number <= channel)
 
     def screenshot(self, display: int = 0) -> Surface:
         """A copy of what the display shows now, without the pointer. Raises FeatureMissing."""
-        surface = self._display(display).shown
+        head = self._head(display)
+        surface = self.displays[head.display].shown
         if surface is None:
             raise FeatureMissing(f"display {display} shows nothing yet")
-        return surface.copy()
+        return surface.copy(head.area)
 
     # --- life
 

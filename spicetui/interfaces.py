@@ -25,6 +25,14 @@ class ChannelKey(NamedTuple):
         return f"{self.type.name.lower()}:{self.id}"
 
 
+class Head(NamedTuple):
+    """One monitor of the machine: the part *area* of a display channel's primary surface."""
+
+    display: int  #: number of the display channel
+    id: int  #: number of the monitor on that channel
+    area: Rect
+
+
 class ByteStream(Protocol):
     """A connected, reliable, ordered stream of bytes."""
 
@@ -89,6 +97,10 @@ class Driver(Protocol):
         """The display shows nothing any more (its surface is destroyed)."""
         ...
 
+    def heads_changed(self, display: int, heads: Sequence[Head]) -> None:
+        """The monitors that a display channel shows now; reported before the frame that shows them."""
+        ...
+
     def mouse_mode_changed(self, client_mode: bool) -> None:
         """Whether the pointer is placed (client mode) or moved by differences (server mode)."""
         ...
@@ -133,6 +145,9 @@ class BaseDriver:
         pass
 
     def set_cursor(self, cursor: Cursor | None, x: int, y: int) -> None:
+        pass
+
+    def heads_changed(self, display: int, heads: Sequence[Head]) -> None:
         pass
 
     def mouse_mode_changed(self, client_mode: bool) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..codecs.pixmap import DTYPES, Array, PixelFormat
 from ..errors import CodecError
+from ..geometry import Rect
 from ..wire.enums import SurfaceFmt
 from .convert import convert
 
@@ -53,12 +54,15 @@ class Surface:
             words = convert(words, self.pixel_format, PixelFormat.XRGB)
         return cast(npt.NDArray[np.uint8], words.view(np.uint8).reshape(self.height, self.width, 4))
 
-    def copy(self) -> Surface:
-        """The same with pixels of its own."""
+    def copy(self, area: Rect | None = None) -> Surface:
+        """The same, or the part of it in *area*, with pixels of its own."""
+        area = area or Rect(0, 0, self.width, self.height)
+        part = self.data[area.slices()].copy()
         other = object.__new__(Surface)
-        for name in ("id", "width", "height", "format", "display", "pixel_format"):
+        for name in ("id", "format", "display", "pixel_format"):
             setattr(other, name, getattr(self, name))
-        other.data = self.data.copy()
+        other.height, other.width = part.shape
+        other.data = part
         return other
 
     def __repr__(self) -> str:

@@ -13,6 +13,7 @@ from ..codecs.caches import GLZ_WINDOW_PIXELS, PIXMAP_CACHE_PIXELS, PaletteCache
 from ..codecs.image import ImageDecoder, MissingReference, Pixmap
 from ..errors import CodecError
 from ..geometry import Rect
+from ..interfaces import Head
 from ..wire import display as wire
 from ..wire.enums import ChannelType, DisplayCap, ImageCompression, SurfaceFlags
 from . import streams
@@ -27,7 +28,9 @@ INLINE_PIXELS = 48_000
 #: Seconds to wait for an image that another channel of the session must still bring.
 REFERENCE_TIMEOUT = 5.0
 
-PRIMARY = 0
+#: Monitors of one channel; the reference takes 16.
+MAX_HEADS = 256
+
 CACHE_ID = 1  # of the pixmap cache and the GLZ dictionary, shared by the session's display channels
 
 
@@ -67,6 +70,21 @@ class DisplayChannel(Channel):
         """The primary surface, None while there is none."""
         return self.canvas.primary
 
+    @property
+    def heads(self) -> list[Head]:
+        """The monitors on the primary surface, all of it where the server names none; never empty."""
+        surface = self.canvas.primary
+        if surface is None:
+            return [Head(self.key.id, 0, Rect(0, 0, 0, 0))]
+        whole = Rect(0, 0, surface.width, surface.height)
+        named = {
+            monitor.monitor_id: Rect(monitor.x, monitor.y, monitor.width, monitor.height).intersect(whole)
+            for monitor in self.monitors
+            if monitor.surface_id == surface.id
+        }
+        heads = [Head(self.key.id, id, area) for id, area in sorted(named.items()) if not area.empty]
+        return heads or [Head(self.key.id, 0, whole)]
+
     def announced(self) -> frozenset[int]:
         return super().announced() | streams.caps()
 
@@ -92,6 +110,7 @@ class DisplayChannel(Channel):
         damage = self._damage.take()
         if surface is not self.shown:
             self.shown = surface
+            self.session.driver.heads_changed(self.key.id, self.heads)
             self.session.driver.display_init(surface)
         else:
             self.session.driver.display_refresh(surface, damage)
@@ -143,8 +162,11 @@ class DisplayChannel(Channel):
         self._primary_gone()
 
     def on_monitors_config(self, message: wire.MonitorsConfig) -> None:
-        self.monitors = list(message.heads)
+        self.monitors = list(message.heads[:MAX_HEADS])
         self.monitors_allowed = message.max_allowed
+        if self.shown is not None:
+            self.session.driver.heads_changed(self.key.id, self.heads)
+            self.changes += 1
 
     # --- caches
 
