@@ -16,7 +16,13 @@ from .limits import MAX_PIXELS, check_size
 from .pixmap import PixelFormat, Pixmap
 
 _HISTORY = 1 << 16
-_BYTES = {BitmapFmt.FMT_16BIT: 2, BitmapFmt.FMT_24BIT: 3, BitmapFmt.FMT_32BIT: 4, BitmapFmt.FMT_RGBA: 4}
+_BYTES = {
+    BitmapFmt.FMT_16BIT: 2,
+    BitmapFmt.FMT_24BIT: 3,
+    BitmapFmt.FMT_32BIT: 4,
+    BitmapFmt.FMT_RGBA: 4,
+    BitmapFmt.FMT_8BIT_A: 1,
+}
 
 
 def decode(data: Buffer, width: int, height: int) -> Pixmap:
@@ -34,6 +40,8 @@ def decode(data: Buffer, width: int, height: int) -> Pixmap:
         rows = rows[::-1]
     if fmt == BitmapFmt.FMT_16BIT:
         return Pixmap(PixelFormat.RGB555, rows.view(np.uint16))
+    if fmt == BitmapFmt.FMT_8BIT_A:
+        return Pixmap(PixelFormat.A8, rows)
     if fmt == BitmapFmt.FMT_24BIT:
         return Pixmap(PixelFormat.XRGB, packed24(rows, 255))
     return Pixmap(PixelFormat.ARGB if fmt == BitmapFmt.FMT_RGBA else PixelFormat.XRGB, rows.view(np.uint32))
