@@ -166,7 +166,7 @@ class Client:
         self._look_for_pixel()
 
     def do_cursor(self, answer: Answer, events: int, display: int = 0) -> None:
-        """Answered after so many events of the cursor channel: their number, the last shape (RGBA in hex), the place."""
+        """Answered after so many events of the cursor channel: their number, the last shape, its place."""
         self._awaited_cursor = (answer, events, display)
         self._look_at_cursor()
 

@@ -67,7 +67,7 @@ class SceneServer:
             self._options["video_codecs"] = video_codecs
         if password is not None:
             self._options["password"] = password
-        self._primaries: dict[int, tuple[int, int, SurfaceFormat, int]] = {}
+        self._primaries: dict[int, tuple[int, int, SurfaceFormat, int, bool]] = {}
         self._number = 0
 
     def __enter__(self) -> Self:
@@ -196,7 +196,7 @@ class SceneServer:
         stride = (width * (16 if format in (SurfaceFormat.RGB555, SurfaceFormat.RGB565) else 32) + 31) // 32 * 4
         address = self.memory.reserve(stride * height)
         self._ask("primary", device, width, height, stride if upright else -stride, format.value, address)
-        self._primaries[device] = (width, height, format, address)
+        self._primaries[device] = (width, height, format, address, upright)
 
     def destroy_primary(self, device: int = 0) -> None:
         self._ask("destroy_primary", device)
@@ -235,13 +235,15 @@ class SceneServer:
 
     def rendered(self, device: int = 0) -> picture.Picture:
         """What the server's own canvas makes of everything drawn so far."""
-        width, height, format, address = self._primaries[device]
+        width, height, format, address, upright = self._primaries[device]
         self._ask("update", device, 0, 0, 0, width, height)
-        if format in (SurfaceFormat.XRGB, SurfaceFormat.ARGB):
-            pixels = np.frombuffer(self.memory.map, np.uint8, width * height * 4, address).reshape(height, width, 4)
-            return pixels[:, :, 2::-1].copy()
+        size = 4 if format in (SurfaceFormat.XRGB, SurfaceFormat.ARGB) else 2
+        stride = -(-width * size // 4) * 4
+        rows = np.frombuffer(self.memory.map, np.uint8, stride * height, address).reshape(height, stride)
+        rows = rows[:: 1 if upright else -1, : width * size].copy()
+        if size == 4:
+            return rows.reshape(height, width, 4)[:, :, 2::-1]
         assert format is SurfaceFormat.RGB555, "no such primary surface"
-        stride = (width * 16 + 31) // 32 * 2
-        words = np.frombuffer(self.memory.map, "<u2", stride * height, address).reshape(height, stride)[:, :width]
+        words = rows.view("<u2")
         parts = np.dstack((words >> 10 & 31, words >> 5 & 31, words & 31))
         return (parts << 3 | parts >> 2).astype(np.uint8)
