@@ -148,7 +148,7 @@ class Client:
     @property
     def heads(self) -> list[Head]:
         """The machine's monitors; their places in this list are their numbers, as ``--display`` counts."""
-        return [head for _, channel in sorted(self.displays.items()) for head in channel.heads]
+        return self.session.heads
 
     def _head(self, display: int) -> Head:
         heads = self.heads

@@ -32,6 +32,11 @@ class Head(NamedTuple):
     id: int  #: number of the monitor on that channel
     area: Rect
 
+    @property
+    def display_id(self) -> int:
+        """How the pointer's messages and the guest agent name it: several monitors are only known on channel 0."""
+        return self.id if self.display == 0 else self.display
+
 
 class ByteStream(Protocol):
     """A connected, reliable, ordered stream of bytes."""

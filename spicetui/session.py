@@ -8,18 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from .channels.base import Channel
 from .channels.main import Main, openable
 from .channels.progress import Progress
 from .diagnostics import Gaps, logger, printable
 from .errors import AuthError, ChannelClosed, ConnectError, LinkError, SpiceError
-from .interfaces import ChannelKey, Connector, Driver
+from .interfaces import ChannelKey, Connector, Driver, Head
 from .wire.enums import ChannelType, LinkErr, MouseMode
 from .wire.main import AttachChannels
 
 if TYPE_CHECKING:
+    from .channels.display import DisplayChannel
     from .codecs.caches import PixmapCache
     from .codecs.glz import Window
 
@@ -108,6 +109,12 @@ class Session:
     @property
     def display_count(self) -> int:
         return sum(key.type is ChannelType.DISPLAY for key in self.channels)
+
+    @property
+    def heads(self) -> list[Head]:
+        """The monitors of every display channel, in order; their places here are the numbers of the displays."""
+        displays = sorted(key for key in self.channels if key.type is ChannelType.DISPLAY)
+        return [head for key in displays for head in cast("DisplayChannel", self.channels[key]).heads]
 
     @cached_property
     def pixmaps(self) -> PixmapCache:

@@ -77,11 +77,21 @@ class Inputs(Channel):
     # --- pointer
 
     def mouse_move(self, x: int, y: int, display: int = 0) -> None:
-        """Places the pointer (client mode), in pixels of the display."""
+        """Places the pointer (client mode), in pixels of the display, which is numbered as in ``client.heads``."""
         if self.session.options.read_only:
             return
-        self._place = (max(x, 0), max(y, 0), display)
+        self._place = self._on_channel(max(x, 0), max(y, 0), display)
         self._send_motion(limit=True)
+
+    def _on_channel(self, x: int, y: int, display: int) -> tuple[int, int, int]:
+        """A place as the server takes it: the agent wants it on the monitor, a tablet on the whole surface."""
+        heads = self.session.heads
+        if display >= len(heads):  # no display channel is open
+            return x, y, display
+        head = heads[display]
+        if self.session.main.agent_connected:
+            return x, y, head.display_id
+        return x + head.area.x, y + head.area.y, head.display_id
 
     def mouse_motion(self, dx: int, dy: int) -> None:
         """Moves the pointer by a difference (server mode)."""
