@@ -5,7 +5,7 @@ Sockets listen before the desktop's modules are loaded, so that clients may conn
 
 from __future__ import annotations
 
-from .run import run as run
-from .run import serve as serve
+from .serving import run as run
+from .serving import serve as serve
 
 __all__ = ["run", "serve"]

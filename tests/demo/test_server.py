@@ -20,7 +20,7 @@ from spicetui.connectors.memory import memory_pair
 from spicetui.demo import server as server_module
 from spicetui.demo.channels import CursorServer, DisplayServer, InputsServer, MainServer
 from spicetui.demo.demo_server import DemoServer
-from spicetui.demo.run import listen_tcp, listen_unix
+from spicetui.demo.serving import listen_tcp, listen_unix
 from spicetui.errors import AuthError, LinkError
 from spicetui.interfaces import ByteStream
 from spicetui.protocol.link import ClientLink

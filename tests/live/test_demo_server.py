@@ -15,7 +15,7 @@ from peer import demo_script
 
 from spicetui.demo.channels import DisplayServer
 from spicetui.demo.demo_server import DemoServer
-from spicetui.demo.run import listen_tcp, listen_unix
+from spicetui.demo.serving import listen_tcp, listen_unix
 from spicetui.interfaces import ChannelKey
 from spicetui.keymap.keys import Key
 from spicetui.wire.enums import ChannelType
