@@ -90,7 +90,7 @@ async def test_a_socket_that_is_handed_over(tmp_path: Path) -> None:
 async def test_the_process_ends_with_its_last_client(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     path = tmp_path / "s"
-    code = "from spicetui.demo import run as module\nimport spicetui.demo.serving\nmodule = sys.modules['spicetui.demo.serving']"
+    code = "import spicetui.demo.serving as module"
     code += f"\nmodule.LINGER_SECONDS = 0.01\nsys.exit(demo(None, {str(path)!r}, {writing}))"
     process = start(code, fds=[writing])
     os.close(writing)
