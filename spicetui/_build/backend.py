@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +28,7 @@ from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIM = "spicetui/_cython"  # what every kernel includes; its .pxd counts as a part of each source
-FLAGS = ["-O3", "-g0", "-fno-strict-aliasing", "-Wno-unused-function", "-Wno-unreachable-code"]
+FLAGS = ["-O3", "-g0", "-DNDEBUG", "-fwrapv", "-fno-strict-aliasing", "-Wno-unused-function", "-Wno-unreachable-code"]
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -57,12 +58,17 @@ def c_compiler() -> list[str] | None:
 
 
 def zig_compiler() -> list[str] | None:
-    return [sys.executable, "-m", "ziglang", "cc"] if importlib.util.find_spec("ziglang") else None
+    if importlib.util.find_spec("ziglang") is None:
+        return None
+    return [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined"]
 
 
-def zig_is_to_be_had() -> bool:
-    """Whether the package index offers ziglang for this machine; when nobody can be asked, assume so."""
-    if platform.machine().lower() not in ZIG_MACHINES:
+def zig_would_help() -> bool:
+    """Whether ziglang is for this machine, has Python's headers to work with, and is in the package index.
+
+    When there is no pip to ask the index, assume that it is.
+    """
+    if platform.machine().lower() not in ZIG_MACHINES or not Path(sysconfig.get_path("include"), "Python.h").exists():
         return False
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
@@ -105,6 +111,13 @@ def stamp(source: str, build: str = "") -> bytes:
 class BuildKernels(build_ext):
     """Compiles what it can; a kernel that cannot be compiled leaves the list and stays a .py."""
 
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:  # such as no compiler that setuptools knows how to set up
+            self.announce(f"the kernels stay interpreted: {type(error).__name__}: {error}", level=4)
+            self._drop(list(self.extensions))
+
     def build_extensions(self) -> None:
         compiler = c_compiler() or zig_compiler()
         if compiler is None:
@@ -112,10 +125,8 @@ class BuildKernels(build_ext):
             self._drop(list(self.extensions))
             return
         if c_compiler() is None:
-            # The two commands that setuptools keeps for a Unix compiler.
-            self.compiler.set_executables(
-                compiler=compiler, compiler_so=[*compiler, "-fPIC"], linker_so=[*compiler, "-shared"]
-            )
+            link = ["-shared", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
+            self.compiler.set_executables(compiler_so=[*compiler, "-fPIC"], linker_so=[*compiler, *link])
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             built = list(pool.map(lambda ext: self._try(ext, compiler), list(self.extensions)))
         self._drop([ext for ext, good in zip(list(self.extensions), built, strict=True) if not good])
@@ -132,12 +143,11 @@ class BuildKernels(build_ext):
         stem = ROOT.joinpath(*ext.name.split("."))
         mark = stamp(source_hash(stem), build_hash(compiler))
         target = Path(self.get_ext_fullpath(ext.name))
-        for binary in (target, beside(ext.name)):
-            if not self.force and binary.exists() and mark in binary.read_bytes():
-                if binary != target:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(binary, target)
-                return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        kept = beside(ext.name)
+        if not self.force and kept.exists() and mark in kept.read_bytes():
+            shutil.copy2(kept, target)
+            return
         c_file = Path(self.build_temp, *ext.name.split(".")).with_suffix(".c")
         c_file.parent.mkdir(parents=True, exist_ok=True)
         options = [f"--directive={name}={value}" for name, value in DIRECTIVES.items()]
@@ -149,14 +159,11 @@ class BuildKernels(build_ext):
         objects = self.compiler.compile(
             [str(c_file)], output_dir=self.build_temp, include_dirs=self.compiler.include_dirs, extra_postargs=FLAGS
         )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
         self.compiler.link_shared_object(objects, str(target), build_temp=self.build_temp, target_lang="c")
 
     def _drop(self, failed: list[setuptools.Extension]) -> None:
         """Forget `failed`, binaries of older sources included: they would win over the .py."""
         for ext in failed:
-            Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
             if self.inplace or self.editable_mode:
                 beside(ext.name).unlink(missing_ok=True)
         self.extensions = [ext for ext in self.extensions if ext not in failed]
@@ -179,11 +186,12 @@ class Backend(_BuildMetaBackend):
         commands: dict[str, Any] = {"build_ext": BuildKernels, "sdist": Sdist}
         names = [] if pure() else kernels()
         extensions = [setuptools.Extension(name, [f"{name.replace('.', '/')}.py"], optional=True) for name in names]
-        setuptools.setup(cmdclass=commands, ext_modules=extensions)
+        with tempfile.TemporaryDirectory() as base:  # what an earlier build left can be older or newer than the sources
+            setuptools.setup(cmdclass=commands, ext_modules=extensions, options={"build": {"build_base": base}})
 
     def get_requires_for_build_wheel(self, config_settings: Any = None) -> list[str]:
         needed: list[str] = super().get_requires_for_build_wheel(config_settings)
-        if not pure() and c_compiler() is None and zig_compiler() is None and zig_is_to_be_had():
+        if not pure() and c_compiler() is None and zig_compiler() is None and zig_would_help():
             needed.append("ziglang")
         return needed
 
