@@ -203,6 +203,8 @@ class CellPlane:
         return text
 
     def _encode(self, rect: tuple[int, int, int, int], origin: Point, whole: bool) -> bytes:
+        if not self.owned.size:
+            return b""
         size = _loops.encode(
             *(_view(self.wanted), _view(self.held), self.owned.data.cast("B")),
             *(self.size.width, rect, tuple(origin), whole, memoryview(self._out)),

@@ -8,8 +8,10 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import termios
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -53,18 +55,29 @@ class Terminal:
         self.received = bytearray()
         self.withheld = 0  # acknowledgements that were not given
         self._changed = asyncio.Event()
+        self.lock = threading.RLock()
         self.resize(columns, rows)
         self.settings = termios.tcgetattr(self.slave)
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self.master, self._on_readable)
+        self._stop, self._stopped = os.pipe()
+        # Not on the loop: the app stops it for a moment when it leaves, and then still wants answers.
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
 
     def resize(self, columns: int, rows: int) -> None:
         self.screen.resize(rows, columns)
         width, height = self.cell
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, columns * width, rows * height))
 
+    def _end_reading(self) -> None:
+        if self._stopped >= 0:
+            os.close(self._stopped)
+            self._stopped = -1
+            self._thread.join()
+            os.close(self._stop)
+
     def close(self) -> None:
-        self._loop.remove_reader(self.master)
+        self._end_reading()
         for fd in (self.master, self.slave):
             with contextlib.suppress(OSError):
                 os.close(fd)
@@ -73,12 +86,13 @@ class Terminal:
         os.write(self.master, data)
 
     def hang_up(self) -> None:
-        self._loop.remove_reader(self.master)
+        self._end_reading()
         os.close(self.master)
 
     @property
     def text(self) -> str:
-        return "\n".join(self.screen.display)
+        with self.lock:
+            return "\n".join(self.screen.display)
 
     def cell_at(self, x: int, y: int) -> tuple[str, str, str]:
         """Character, foreground and background (``rrggbb`` or a name)."""
@@ -93,23 +107,32 @@ class Terminal:
         """Waits for output (or :meth:`changed`) until *condition* holds."""
         async with asyncio.timeout(TIMEOUT) as limit:
             try:
-                while not condition():
+                while True:
                     self._changed.clear()
+                    with self.lock:
+                        if condition():
+                            return
                     await self._changed.wait()
             except asyncio.CancelledError:
                 if limit.expired():
                     raise AssertionError(f"never: {what or condition}\n{self.text}") from None
                 raise
 
-    def _on_readable(self) -> None:
-        try:
-            data = os.read(self.master, 1 << 16)
-        except OSError:
-            self._loop.remove_reader(self.master)
-            self._changed.set()
-            return
-        self.feed(data)
-        self._changed.set()
+    def _read(self) -> None:
+        while True:
+            ready, _, _ = select.select([self.master, self._stop], [], [])
+            if self._stop in ready:
+                return
+            try:
+                data = os.read(self.master, 1 << 16)
+            except OSError:
+                data = b""
+            with self.lock:
+                self.feed(data)
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._changed.set)
+            if not data:
+                return
 
     def feed(self, data: bytes) -> None:
         self.received += data

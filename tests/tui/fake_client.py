@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,19 +18,24 @@ from spicetui.wire.enums import KeyboardModifierFlags, SurfaceFmt
 
 
 class FakeInputs:
-    """Records calls as tuples."""
+    """Records calls as tuples; *notify* is called after each."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.notify: Callable[[], None] = lambda: None
         self.down: list[Any] = []
         self.leds = KeyboardModifierFlags(0)
 
+    def _record(self, call: tuple[Any, ...]) -> None:
+        self.calls.append(call)
+        self.notify()
+
     def key_down(self, key: Any) -> None:
-        self.calls.append(("down", key))
+        self._record(("down", key))
         self.down.append(key)
 
     def key_up(self, key: Any) -> None:
-        self.calls.append(("up", key))
+        self._record(("up", key))
         if key in self.down:
             self.down.remove(key)
 
@@ -37,22 +44,43 @@ class FakeInputs:
             self.key_up(key)
 
     def set_modifiers(self, flags: KeyboardModifierFlags) -> None:
-        self.calls.append(("locks", flags))
+        self._record(("locks", flags))
 
     def mouse_move(self, x: int, y: int, display: int = 0) -> None:
-        self.calls.append(("move", x, y))
+        self._record(("move", x, y))
 
     def mouse_motion(self, dx: int, dy: int) -> None:
-        self.calls.append(("motion", dx, dy))
+        self._record(("motion", dx, dy))
 
     def mouse_down(self, button: Any) -> None:
-        self.calls.append(("press", button))
+        self._record(("press", button))
 
     def mouse_up(self, button: Any) -> None:
-        self.calls.append(("release", button))
+        self._record(("release", button))
 
     def mouse_scroll(self, dx: int, dy: int) -> None:
-        self.calls.append(("scroll", dx, dy))
+        self._record(("scroll", dx, dy))
+
+
+@lru_cache(4)
+def wallpaper(width: int, height: int) -> Image.Image:
+    y, x = np.mgrid[0:height, 0:width]
+    back = np.stack((90 + 80 * y // height, 60 + 60 * x // width, 40 + 30 * (x + y) // (width + height)), axis=2)
+    image = Image.fromarray(back[:, :, ::-1].astype(np.uint8))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, width, 24), fill=(40, 44, 52))
+    draw.text((10, 6), "Activities   Files   Terminal", fill=(230, 230, 230))
+    draw.rectangle((60, 80, 560, 460), fill=(24, 26, 31), outline=(90, 90, 90))
+    draw.rectangle((60, 60, 560, 80), fill=(70, 80, 110))
+    draw.text((70, 64), "user@guest: ~", fill=(255, 255, 255))
+    for line in range(14):
+        draw.text((70, 90 + 20 * line), f"$ make test  # line {line}: all 128 tests passed", fill=(120, 220, 130))
+    draw.rectangle((600, 200, 960, 640), fill=(246, 246, 246))
+    draw.rectangle((600, 180, 960, 200), fill=(200, 120, 60))
+    for row in range(10):
+        draw.rectangle((630, 230 + 36 * row, 650, 250 + 36 * row), fill=(80 + 15 * row, 120, 220 - 15 * row))
+        draw.text((670, 234 + 36 * row), f"Document {row}.txt", fill=(30, 30, 30))
+    return image
 
 
 class Desktop:
@@ -61,23 +89,7 @@ class Desktop:
     def __init__(self, width: int = 1024, height: int = 768) -> None:
         self.surface = Surface(0, width, height, SurfaceFmt.FMT_32_xRGB)
         self.count = 0
-        y, x = np.mgrid[0:height, 0:width]
-        back = np.stack((90 + 80 * y // height, 60 + 60 * x // width, 40 + 30 * (x + y) // (width + height)), axis=2)
-        image = Image.fromarray(back[:, :, ::-1].astype(np.uint8))
-        draw = ImageDraw.Draw(image)
-        draw.rectangle((0, 0, width, 24), fill=(40, 44, 52))
-        draw.text((10, 6), "Activities   Files   Terminal", fill=(230, 230, 230))
-        draw.rectangle((60, 80, 560, 460), fill=(24, 26, 31), outline=(90, 90, 90))
-        draw.rectangle((60, 60, 560, 80), fill=(70, 80, 110))
-        draw.text((70, 64), "user@guest: ~", fill=(255, 255, 255))
-        for line in range(14):
-            draw.text((70, 90 + 20 * line), f"$ make test  # line {line}: all 128 tests passed", fill=(120, 220, 130))
-        draw.rectangle((600, 200, 960, 640), fill=(246, 246, 246))
-        draw.rectangle((600, 180, 960, 200), fill=(200, 120, 60))
-        for row in range(10):
-            draw.rectangle((630, 230 + 36 * row, 650, 250 + 36 * row), fill=(80 + 15 * row, 120, 220 - 15 * row))
-            draw.text((670, 234 + 36 * row), f"Document {row}.txt", fill=(30, 30, 30))
-        self._image = image
+        self._image = wallpaper(width, height).copy()
         self._flush(Rect(0, 0, width, height))
 
     def _flush(self, rect: Rect) -> None:

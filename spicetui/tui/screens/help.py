@@ -47,6 +47,10 @@ class HelpScreen(Dialog[None]):
         table.add_column()
         group = ""
         for command in COMMANDS:
+            if command.id.startswith("send-caf"):
+                if command.label == "F1":
+                    table.add_row("F1 … F12", "Ctrl+Alt+F1 … Ctrl+Alt+F12")
+                continue
             if command.group != group:
                 group = command.group
                 table.add_row("", f"[bold underline]{group}[/]")

@@ -49,7 +49,7 @@ class StatusLine(Static):
 
 
 # From the most to the least dispensable.
-_DISPENSABLE = ("locks", "received", "latency", "size", "fps", "scale", "mode", "problems", "name")
+_DISPENSABLE = ("received", "latency", "size", "fps", "locks", "scale", "mode", "problems", "name")
 
 
 def compose_line(status: Status, width: int) -> Text:
