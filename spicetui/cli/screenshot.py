@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,12 @@ from .options import add_common, add_target, display_number, milliseconds, start
 from .run import run_async
 
 if TYPE_CHECKING:
+    from ..canvas.cursor import Cursor
     from ..canvas.surface import Surface
     from ..client import Client
     from ..geometry import Rect
+
+POINTER_SECONDS = 1.0  #: how long the server may take to tell of the pointer
 
 USAGE = "TARGET FILE.{png,ppm} [options]"
 EPILOG = """\
@@ -53,6 +57,10 @@ class Watch(BaseDriver):
         self._display = display
         self._now = asyncio.get_running_loop().time
         self.changed_at = self._now()
+        self.pointer_told = asyncio.Event()
+
+    def set_cursor(self, cursor: Cursor | None, x: int, y: int) -> None:
+        self.pointer_told.set()
 
     def display_init(self, surface: Surface) -> None:
         self.display_refresh(surface, ())
@@ -89,6 +97,10 @@ async def screenshot(arguments: argparse.Namespace, path: Path) -> int:
                     f"display {arguments.display} shows nothing within {arguments.timeout:g} s;"
                     " check that the machine runs"
                 ) from None
+            if arguments.cursor and client.cursors:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POINTER_SECONDS):
+                        await watch.pointer_told.wait()
             rested = await watch.rest(arguments.settle / 1000, deadline)
             picture = _picture(client, arguments.display, arguments.cursor)
             gaps = sorted(client.unsupported.items())

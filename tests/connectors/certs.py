@@ -33,6 +33,8 @@ class Authority:
         certificate = (
             _builder(self._name, self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(*[i in (5, 6) for i in range(9)]), critical=True)  # signs certificates
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         self.pem = certificate.public_bytes(Encoding.PEM).decode()
@@ -45,6 +47,8 @@ class Authority:
         """A server's certificate; *names* are its alternative names, *days* from now when it is valid."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_name(subject), self._name, key, days)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = builder.add_extension(issuer, critical=False)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), False)
         certificate = builder.sign(self._key, hashes.SHA256())
