@@ -50,15 +50,15 @@ async def connect(
     except BaseException:
         await session.aclose()
         raise
-    return Client(session)
+    return Client(session, driver)
 
 
 class Client:
     """An open session. Use it as an async context manager, or call :meth:`aclose`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, driver: Driver | None = None) -> None:
         self.session = session
-        self.driver = session.driver
+        self.driver = driver
 
     # --- parts
 

@@ -76,7 +76,10 @@ class SecurableConnector(Connector, Protocol):
 
 
 class Driver(Protocol):
-    """Gets what happens in the session; every call is on the event loop and must be short."""
+    """Gets what happens in the session; every call is on the event loop and must be short.
+
+    A driver may lack events that it does not care for; :class:`BaseDriver` has them all.
+    """
 
     def display_init(self, surface: Surface) -> None:
         """A display's first frame, or its new size. *surface* stays the same object until the next call."""
@@ -96,6 +99,10 @@ class Driver(Protocol):
 
     def set_cursor(self, cursor: Cursor | None, x: int, y: int) -> None:
         """The pointer's picture (None: hidden) and place, in pixels of the display; the hot spot is at (x, y)."""
+        ...
+
+    def cursor_changed(self, display: int, cursor: Cursor | None, x: int, y: int) -> None:
+        """As set_cursor, for those who care which display channel's pointer it is; both are called."""
         ...
 
     def display_closed(self, surface: Surface) -> None:
@@ -152,6 +159,9 @@ class BaseDriver:
     def set_cursor(self, cursor: Cursor | None, x: int, y: int) -> None:
         pass
 
+    def cursor_changed(self, display: int, cursor: Cursor | None, x: int, y: int) -> None:
+        pass
+
     def heads_changed(self, display: int, heads: Sequence[Head]) -> None:
         pass
 
@@ -172,3 +182,13 @@ class BaseDriver:
 
     def closed(self, error: Exception | None) -> None:
         pass
+
+
+class CompleteDriver(BaseDriver):
+    """A driver's events, and no-ops where it has none."""
+
+    def __init__(self, driver: object) -> None:
+        for name in vars(BaseDriver):
+            event = getattr(driver, name, None)
+            if not name.startswith("_") and event is not None:
+                setattr(self, name, event)

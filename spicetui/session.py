@@ -15,7 +15,7 @@ from .channels.main import Main, openable
 from .channels.progress import Progress
 from .diagnostics import Gaps, logger, printable
 from .errors import AuthError, ChannelClosed, ConnectError, LinkError, SpiceError
-from .interfaces import ChannelKey, Connector, Driver, Head
+from .interfaces import ChannelKey, CompleteDriver, Connector, Driver, Head
 from .wire.enums import ChannelType, LinkErr, MouseMode
 from .wire.main import AttachChannels
 
@@ -75,7 +75,7 @@ class Session:
 
     def __init__(self, connector: Connector, driver: Driver, password: str | None, options: Options) -> None:
         self.connector = connector
-        self.driver = driver
+        self.driver: Driver = CompleteDriver(driver)
         self.password = password
         self.options = options
         self.log = logger("session")

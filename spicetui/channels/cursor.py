@@ -27,7 +27,9 @@ class CursorChannel(Channel):
         self._cache = CursorCache()
 
     def _tell(self) -> None:
-        self.session.driver.set_cursor(self.cursor if self.visible else None, self.x, self.y)
+        cursor = self.cursor if self.visible else None
+        self.session.driver.set_cursor(cursor, self.x, self.y)
+        self.session.driver.cursor_changed(self.key.id, cursor, self.x, self.y)
 
     def _take(self, shape: wire.CursorShape) -> None:
         if shape.flags & CursorFlags.NONE:

@@ -142,7 +142,7 @@ class SpiceApp(App[int]):
         return False
 
     def _on_connected(self) -> None:
-        if self.link.surface is None:
+        if self.link.size is None:
             if self._connecting is not None:
                 self._connecting.tell()
         else:
@@ -203,7 +203,7 @@ class SpiceApp(App[int]):
     def picture_replaced(self) -> None:
         self.view.pan = Point(0, 0)
         self.view.remap()
-        if self.link.surface is not None and self._connecting is not None:
+        if self.link.size is not None and self._connecting is not None:
             self.run_worker(self._hide_connecting(), name="shown")
         self.update_status()
 
@@ -257,20 +257,21 @@ class SpiceApp(App[int]):
         return bool(self.screen_stack) and self.screen is self.session_screen and not self.menu.is_open
 
     def take_key(self, event: KeyPress) -> bool:
-        """Whether *event* is the guest's or the prefix; Textual gets the others."""
+        """Whether *event* was the guest's, the prefix or the menu's; Textual gets the others."""
         if not self.screen_stack or self.screen is not self.session_screen:
             return False
         if self.prefix.matches(event):
             if self.menu.is_open:
-                self.close_menu()
+                self.menu.close()
                 self.send_prefix()
             else:
                 self.guest.release()
                 self.menu.open()
             return True
         if self.menu.is_open:
-            return False
-        self.guest.key(event)
+            self.menu.take(event)
+        else:
+            self.guest.key(event)
         return True
 
     def take_mouse(self, event: Mouse, x: float, y: float) -> bool:
@@ -315,11 +316,6 @@ class SpiceApp(App[int]):
             self.say(str(error), severity="error")
         self.update_status()
 
-    def close_menu(self) -> None:
-        if self.menu.is_open:
-            self.menu.close()
-            self.session_screen.set_focus(None)
-
     def send_prefix(self) -> None:
         self.guest.chord(self.prefix.keys)
 
@@ -334,9 +330,7 @@ class SpiceApp(App[int]):
         self.view.set_kind(CellKind.HALF if self.view.plane.kind is CellKind.QUADRANT else CellKind.QUADRANT)
 
     def next_display(self) -> None:
-        displays = sorted(self.link.surfaces) or [0]
-        later = [number for number in displays if number > self.link.display]
-        self.link.show_display(later[0] if later else displays[0])
+        self.link.show_display((self.link.display + 1) % max(1, len(self.link.heads)))
 
     def toggle_view_only(self) -> None:
         self.guest.release()
@@ -400,14 +394,15 @@ class SpiceApp(App[int]):
 
     def _status(self) -> Status:
         link, client, view = self.link, self.client, self.view
-        surface, mapping = link.surface, view.mapping
-        several = f" [{link.display}]" if len(link.surfaces) > 1 else ""
+        size, mapping = link.size, view.mapping
+        displays = len(link.heads)
+        several = f" [{link.display + 1}/{displays}]" if displays > 1 else ""
         trip = client.round_trip if client is not None else None
         problems = sum(client.unsupported.values()) if client is not None else 0
         locks = ((link.caps_lock, "Caps"), (link.num_lock, "Num"), (link.scroll_lock, "Scroll"))
         return Status(
             name=printable(link.name or self.settings.title, 40) + several,
-            size=f"{surface.width}x{surface.height}" if surface is not None else "no picture",
+            size=f"{size.width}x{size.height}" if size is not None else "no picture",
             scale=f"{view.scale_mode.value} {mapping.percent}%" if mapping is not None else "",
             mode=self._mode(),
             fps=f"{view.fps:.0f} fps" if mapping is not None else "",

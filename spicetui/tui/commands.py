@@ -89,7 +89,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("view-only", "view only on / off", ("v",), lambda app: app.toggle_view_only(), "App"),
     Command("suspend", "suspend to shell", ("z", "ctrl+z"), lambda app: app.action_suspend_process(), "App"),
     Command("palette", "find a command", ("p", "/"), lambda app: app.action_command_palette(), "App", listed=False),
-    Command("help", "help", ("question_mark",), lambda app: app.show_help(), "App", "?"),
+    Command("help", "help", ("?",), lambda app: app.show_help(), "App", "?"),
     Command("quit", "quit", ("q",), lambda app: app.leave(), "App"),
 )
 

@@ -9,10 +9,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from ..geometry import Rect, bounding
-from ..interfaces import BaseDriver
+from ..geometry import Point, Rect, Size, bounding
+from ..interfaces import BaseDriver, Head
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from ..canvas.cursor import Cursor
     from ..canvas.surface import Surface
     from ..channels.inputs import Inputs
@@ -45,18 +48,18 @@ class Link(BaseDriver):
     """State of one session after the other; :attr:`listener` is told what has changed, once there is one."""
 
     def __init__(self, display: int = 0) -> None:
-        self.display = display  #: the display that is shown
+        self.display = display  #: the number of the display that is shown, as in ``client.heads``
         self.listener: Listener | None = None
         self.reset()
 
     def reset(self) -> None:
         """For a new session; the last picture stays until the new one comes."""
-        self.surfaces: dict[int, Surface] = {}
+        self.surfaces: dict[int, Surface] = {}  #: by display channel, as the next two
+        self.channel_heads: dict[int, Sequence[Head]] = {}
+        self.cursors: dict[int, tuple[Cursor | None, Point]] = {}
         self.damage: list[Rect] = []  #: of the display that is shown, not drawn yet
         self.inputs: Inputs | None = None
         self.main: Main | None = None
-        self.cursor: Cursor | None = None
-        self.pointer = (0, 0)
         self.client_mouse = False
         self.agent = False
         self.scroll_lock = self.num_lock = self.caps_lock = False
@@ -65,44 +68,110 @@ class Link(BaseDriver):
         self.over = False
         self.error: Exception | None = None
 
+    # the display that is shown
+
     @property
-    def surface(self) -> Surface | None:
-        return self.surfaces.get(self.display)
+    def heads(self) -> list[Head]:
+        """The monitors, by number."""
+        found: list[Head] = []
+        for channel in range(max(self.surfaces, default=-1) + 1):  # one without a picture keeps its number
+            surface = self.surfaces.get(channel)
+            size = (surface.width, surface.height) if surface is not None else (0, 0)
+            found += self.channel_heads.get(channel) or [Head(channel, 0, Rect(0, 0, *size))]
+        return found
+
+    @property
+    def head(self) -> Head | None:
+        heads = self.heads
+        return heads[self.display] if 0 <= self.display < len(heads) else None
+
+    @property
+    def area(self) -> Rect | None:
+        """The part of the surface that is shown; None without a picture."""
+        head = self.head
+        if head is None:
+            return None
+        surface = self.surfaces.get(head.display)
+        if surface is None:
+            return None
+        area = head.area.intersect(Rect(0, 0, surface.width, surface.height))
+        return None if area.empty else area
+
+    @property
+    def size(self) -> Size | None:
+        """Of the picture, in pixels; None without one."""
+        area = self.area
+        return Size(area.width, area.height) if area is not None else None
+
+    @property
+    def pixels(self) -> npt.NDArray[np.uint8] | None:
+        """The picture, (H, W, 4) BGRX; a view that is good until the next event."""
+        head, area = self.head, self.area
+        if head is None or area is None:
+            return None
+        return self.surfaces[head.display].pixels[area.slices()]
+
+    @property
+    def cursor(self) -> Cursor | None:
+        head = self.head
+        return self.cursors.get(head.display, (None, Point(0, 0)))[0] if head is not None else None
+
+    @property
+    def pointer(self) -> Point:
+        """The pointer's place in the picture."""
+        head = self.head
+        if head is None:
+            return Point(0, 0)
+        x, y = self.cursors.get(head.display, (None, Point(0, 0)))[1]
+        return Point(x - head.area.x, y - head.area.y)
 
     def show_display(self, display: int) -> None:
         self.display = display
-        self.damage = []
-        if self.listener:
-            self.listener.picture_replaced()
+        self._replaced()
 
     def take_damage(self) -> list[Rect]:
         damage, self.damage = self.damage, []
         return damage
 
+    def _replaced(self) -> None:
+        self.damage = []
+        if self.listener:
+            self.listener.picture_replaced()
+
+    def _shows(self, channel: int) -> bool:
+        head = self.head
+        return head is not None and head.display == channel
+
     # Driver
+
+    def heads_changed(self, display: int, heads: Sequence[Head]) -> None:
+        before = (self.head, self.area)
+        self.channel_heads[display] = tuple(heads)
+        if (self.head, self.area) != before:
+            self._replaced()
 
     def display_init(self, surface: Surface) -> None:
         self.surfaces[surface.display] = surface
-        if surface.display == self.display:
-            self.damage = []
-            if self.listener:
-                self.listener.picture_replaced()
+        if self._shows(surface.display):
+            self._replaced()
 
     def display_refresh(self, surface: Surface, damage: Sequence[Rect]) -> None:
-        if surface.display != self.display:
+        area = self.area
+        if area is None or not self._shows(surface.display):
             return
-        self.damage.extend(damage)
+        parts = [rect.intersect(area).translate(-area.x, -area.y) for rect in damage]
+        self.damage.extend(part for part in parts if not part.empty)
         if len(self.damage) > MAX_RECTS:
             self.damage = [bounding(self.damage)]
-        if self.listener:
+        if self.damage and self.listener:
             self.listener.picture_damaged()
 
     def display_closed(self, surface: Surface) -> None:
+        shown = self._shows(surface.display)
         self.surfaces.pop(surface.display, None)
-        if surface.display == self.display:
-            self.damage = []
-            if self.listener:
-                self.listener.picture_replaced()
+        self.channel_heads.pop(surface.display, None)
+        if shown:
+            self._replaced()
 
     def set_events_target(self, inputs: Inputs) -> None:
         self.inputs = inputs
@@ -110,9 +179,9 @@ class Link(BaseDriver):
     def set_main_target(self, main: Main) -> None:
         self.main = main
 
-    def set_cursor(self, cursor: Cursor | None, x: int, y: int) -> None:
-        self.cursor, self.pointer = cursor, (x, y)
-        if self.listener:
+    def cursor_changed(self, display: int, cursor: Cursor | None, x: int, y: int) -> None:
+        self.cursors[display] = (cursor, Point(x, y))
+        if self.listener and self._shows(display):
             self.listener.pointer_moved()
 
     def mouse_mode_changed(self, client_mode: bool) -> None:

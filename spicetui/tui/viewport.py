@@ -39,7 +39,7 @@ _CELL_PX = Size(8, 16)  # where the terminal tells no cell size
 
 
 class VMView(Widget):
-    """Shows the link's surface.  No border, no padding: its cells are all picture."""
+    """Shows the link's picture.  No border, no padding: its cells are all picture."""
 
     ALLOW_SELECT = False
     can_focus = False
@@ -111,13 +111,13 @@ class VMView(Widget):
 
     def remap(self) -> None:
         """The picture's size, the view's or how the one lies in the other has changed."""
-        plane, surface = self.plane, self.link.surface
-        if surface is None or not plane.size.width or not plane.size.height:
+        plane, size = self.plane, self.link.size
+        if size is None or not plane.size.width or not plane.size.height:
             plane.clear()
         else:
             plane.place(
                 Mapping(
-                    Size(surface.width, surface.height),
+                    size,
                     plane.size,
                     plane.kind.sub,
                     self.scale_mode,
@@ -126,7 +126,7 @@ class VMView(Widget):
                 )
             )
             self.link.take_damage()
-            self._pending_damage = [Rect(0, 0, surface.width, surface.height)]
+            self._pending_damage = [Rect(0, 0, *size)]
         self.schedule()
 
     def pointer_moved(self) -> None:
@@ -142,7 +142,7 @@ class VMView(Widget):
 
     def _draw(self) -> None:
         """Brings the plane up to date with the surface."""
-        surface = self.link.surface
+        pixels = self.link.pixels
         damage = self._pending_damage + self.link.take_damage()
         self._pending_damage = []
         pointer = self._wanted_pointer()
@@ -151,8 +151,8 @@ class VMView(Widget):
         elif pointer is None and not damage:
             return
         self._pointer = pointer
-        if surface is not None and self.mapping is not None:
-            self.plane.draw(surface.pixels, damage, pointer)
+        if pixels is not None and self.mapping is not None:
+            self.plane.draw(pixels, damage, pointer)
 
     # frames
 

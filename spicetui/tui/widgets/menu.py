@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from textual import events
 from textual.widgets import Static
 
-from ..commands import BY_KEY, COMMANDS, STAYS, Command
+from ...keymap.keys import MODIFIERS, Key
+from ...term.keys import place
+from ...term.tokenizer import Action, KeyPress, Mod
+from ..commands import BY_KEY, COMMANDS, STAYS
 
 if TYPE_CHECKING:
     from ..app import SpiceApp
@@ -25,7 +27,6 @@ class CommandMenu(Static):
     """Lies over the lower part of the picture, which goes on behind it; takes the next key."""
 
     app: SpiceApp
-    can_focus = True
     DEFAULT_CSS = """
     CommandMenu {
         layer: menu; dock: bottom; offset-y: -1; height: auto; width: 100%; display: none;
@@ -40,7 +41,6 @@ class CommandMenu(Static):
     def open(self) -> None:
         self.update(self._table())
         self.display = True
-        self.focus()
 
     def close(self) -> None:
         self.display = False
@@ -68,31 +68,30 @@ class CommandMenu(Static):
             table.add_row(*row)
         return table
 
-    def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
-        command = BY_KEY.get(event.key)
-        if command is None:
-            if event.key not in _MODIFIERS:
-                self.app.close_menu()
+    def take(self, event: KeyPress) -> None:
+        """A key while the menu is open: it closes it, and runs a command if it is one's."""
+        if event.action is Action.RELEASE or place(event) in _NOT_YET:
             return
-        self.run(command)
-
-    def run(self, command: Command) -> None:
-        if command.id not in STAYS:
-            self.app.close_menu()
-        self.app.run_command(command)
-
-    def on_blur(self) -> None:
-        self.app.close_menu()
+        command = BY_KEY.get(key_name(event))
+        if command is None or command.id not in STAYS:
+            self.close()
+        if command is not None:
+            self.app.run_command(command)
 
 
 # A modifier on its own, as the kitty protocol reports it, is not yet the next key.
-_MODIFIERS = frozenset(
-    f"{side}{name}"
-    for side in ("left_", "right_", "")
-    for name in ("shift", "control", "alt", "super", "hyper", "meta")
-) | {"caps_lock", "num_lock", "scroll_lock", "iso_level3_shift", "iso_level5_shift"}
+_NOT_YET = MODIFIERS | {Key.CAPS_LOCK, Key.NUM_LOCK, Key.SCROLL_LOCK}
+
+
+def key_name(event: KeyPress) -> str:
+    """The key as commands name it: its character, or its name; with ``ctrl+`` in front."""
+    key = place(event)
+    if event.mods & Mod.CTRL:
+        name = chr(event.code) if 32 < event.code < 127 else ""
+        return f"ctrl+{name}"
+    if event.code < 57344:
+        return event.text or chr(event.shifted or event.code)
+    return key.name.lower() if key is not None else ""
 
 
 def _escape(text: str) -> str:
