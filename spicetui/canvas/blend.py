@@ -7,7 +7,13 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from .convert import Words
+from ..codecs.pixmap import PixelFormat, view
+from . import _kernels
+from .convert import Words, stored, to_argb
+from .paint import put
+from .region import Box, Mask
+from .rop import Rop
+from .surface import Surface
 
 Channels = npt.NDArray[np.uint16]  # shape (H, W, 4)
 
@@ -78,6 +84,55 @@ def combine(op: Operator, source: Words, mask: Words | None, dest: Words, compon
         total = left if left is not None else right
         return words(total) if total is not None else np.zeros(dest.shape, np.uint32)
     return words(np.minimum(left + right, 255))
+
+
+def compose(
+    surface: Surface,
+    box: Box,
+    where: Mask | None,
+    op: Operator,
+    source: Words,
+    mask: Words | None,
+    target: PixelFormat,
+    component: bool = False,
+) -> None:
+    """Combines into *box* of a surface that is taken for *target*.
+
+    *source* and *mask* have the size of the box, or one pixel that stands for all; they are not the surface's own.
+    """
+    x1, y1, x2, y2 = box
+    width, height = x2 - x1, y2 - y1
+    if _kernels.COMPILED and where is None and (target is PixelFormat.XRGB or target is PixelFormat.ARGB):
+        of_source, of_dest = FACTORS[op]
+        _kernels.combine(
+            view(surface.data),
+            y1 * surface.width + x1,
+            surface.width,
+            *plane(source),
+            *(plane(mask) if mask is not None else _NO_PLANE),
+            (width, height),
+            (of_source, of_dest),
+            component,
+            target is PixelFormat.XRGB,
+        )
+        return
+    dest = to_argb(surface.data[y1:y2, x1:x2], target)
+    result = stored(combine(op, np.broadcast_to(source, (height, width)), mask, dest, component), target)
+    put(surface, box, where, result, Rop.COPY)
+
+
+_NO_PLANE: tuple[memoryview | None, int, int] = (None, 0, 0)
+
+
+def plane(pixels: Words) -> tuple[memoryview, int, int]:
+    """For a kernel: the pixels, and how many lie between rows and columns; one pixel stands for all."""
+    if pixels.size == 1:
+        return view(pixels), 0, 0
+    down, across = pixels.strides
+    if across != 4 or down % 4 or not pixels.flags.aligned:
+        pixels = np.ascontiguousarray(pixels)
+        down = pixels.strides[0]
+    return view(pixels), down // 4, 1
 
 
 def _scaled(value: Channels, factor: Factor, alpha: Channels) -> Channels | None:

@@ -64,6 +64,11 @@ def from_argb(words: Words, target: PixelFormat) -> Array:
     return convert(words, PixelFormat.ARGB, target)
 
 
+def stored(words: Words, target: PixelFormat) -> Array:
+    """As :func:`from_argb`, with the top byte 0 where it has no meaning, so that nobody takes it for alpha."""
+    return words & np.uint32(0xFFFFFF) if target is PixelFormat.XRGB else from_argb(words, target)
+
+
 def expand565(pixels: Array) -> Words:
     """RGB565 to opaque ARGB."""
     v = pixels.astype(np.uint32)

@@ -8,10 +8,9 @@ from ..codecs.pixmap import Array, PixelFormat
 from ..wire.display import DrawAlphaBlend, DrawTransparent
 from ..wire.enums import AlphaFlags, ImageScaleMode
 from . import paint
-from .blend import Operator, combine
-from .convert import from_argb, to555, to565, to_argb
+from .blend import Operator, compose
+from .convert import to555, to565, to_argb
 from .region import EMPTY, Region, region
-from .rop import Rop
 from .scale import scaled
 from .source import Sources
 from .surface import Surface
@@ -91,5 +90,4 @@ def blend(
     for box, where in part:
         x1, y1, x2, y2 = box
         source = to_argb(pixels[y1 - dy : y2 - dy, x1 - dx : x2 - dx], fmt)
-        dest = to_argb(surface.data[y1:y2, x1:x2], target)
-        paint.put(surface, box, where, from_argb(combine(Operator.OVER, source, mask, dest), target), Rop.COPY)
+        compose(surface, box, where, Operator.OVER, source, mask, target)

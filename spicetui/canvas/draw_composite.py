@@ -11,12 +11,11 @@ from ..errors import CodecError
 from ..geometry import Rect
 from ..wire.display import DrawComposite, Transform
 from ..wire.enums import CompositeFlags
-from . import operators, paint
-from .blend import Operator
-from .convert import OPAQUE, from_argb, to_argb
+from . import operators
+from .blend import Operator, compose
+from .convert import OPAQUE, to_argb
 from .errors import Unsupported
 from .region import Region, region
-from .rop import Rop
 from .sampler import Filter, Repeat, fetch, widened
 from .source import Picture, Sources
 from .surface import Surface
@@ -52,29 +51,31 @@ def composite(surface: Surface, message: DrawComposite, sources: Sources) -> Reg
     if operator == operators.SATURATE and not component and all(fetch.opaque(inside) for fetch in fetches):
         operator = Operator.OVER_REVERSE  # the same but for the rounding
     wide = operators.wide(operator)
+    source: Any
+    mask: Any
     source, mask = (*(fetch.pixels_of(inside, wide) for fetch in fetches), None)[:2]
     target = surface.pixel_format
-    dest = to_argb(surface.data[y1:y2, x1:x2], target)
     if wide:
-        words = operators.composite_wide(operator, source, mask, widened(dest, target), component)
-    else:
-        words = operators.composite(operator, source, mask, dest, component)
-    result = from_argb(words, target)
-    for (left, top, right, bottom), where in part:
-        paint.put(
-            surface,
-            (left, top, right, bottom),
-            where,
-            result[top - y1 : bottom - y1, left - x1 : right - x1],
-            Rop.COPY,
-        )
+        wide_dest = widened(to_argb(surface.data[y1:y2, x1:x2], target), target)
+        source, mask = operators.composite_wide(operator, source, mask, wide_dest, component), None
+        operator = Operator.SRC
+    elif operator not in operators.PLAIN:
+        dest = to_argb(surface.data[y1:y2, x1:x2], target)
+        source, mask = operators.blended(operator, source, mask, dest, component), None
+        operator = Operator.SRC
+    for box_, where in part:
+        left, top, right, bottom = box_
+        cut = (slice(top - y1, bottom - y1), slice(left - x1, right - x1))
+        through = None if mask is None else mask[cut]
+        compose(surface, box_, where, operators.PLAIN[operator], source[cut], through, target, component)
     return part
 
 
 def _pixels(picture: Picture, surface: Surface, sources: Sources) -> tuple[Array, PixelFormat]:
     """Surfaces as they are; images in the format of the surface, with alpha only if it has some."""
     if picture.surface is not None:
-        return picture.pixels, picture.format
+        pixels = picture.pixels.copy() if picture.surface is surface else picture.pixels
+        return pixels, picture.format
     fmt = surface.pixel_format
     if fmt in _32:
         fmt = PixelFormat.ARGB if sources.has_alpha(picture, surface) else PixelFormat.XRGB

@@ -7,11 +7,12 @@ from math import floor
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.pixmap import Array, PixelFormat
+from ..codecs.pixmap import Array, PixelFormat, view
 from ..errors import CodecError
 from ..geometry import Rect
 from ..wire.display import DrawRop3
-from . import paint
+from . import _kernels, paint
+from .blend import plane
 from .region import Region, region
 from .rop import Rop
 from .scale import Axis, sample
@@ -76,6 +77,14 @@ def _axis(start: int, length: int, pixels: int, limit: int) -> Axis:
 
 def ternary(code: int, pattern: Array, source: Array, dest: npt.NDArray[np.unsignedinteger]) -> Array:
     """The function by its number: bit 4p + 2s + d of *code* is the result for the bits p, s, d."""
+    if _kernels.COMPILED and dest.dtype == np.uint32:
+        out = np.empty(dest.shape, np.uint32)
+        height, width = dest.shape
+        below, row, _ = plane(dest)
+        over, source_row, _ = plane(np.broadcast_to(source, dest.shape))
+        brush = plane(np.asarray(pattern).reshape((1, 1)) if np.ndim(pattern) == 0 else pattern)
+        _kernels.ternary(view(out), below, 0, row, over, 0, source_row, *brush, width, height, code)
+        return out
     total: Array | None = None
     not_dest = ~dest
     # Of each pair of pattern and source bits the function is 0, d, not d or 1 (bits: d=0, d=1).

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.pixmap import PixelFormat
+from ..codecs.pixmap import PixelFormat, view
 from ..errors import CodecError
 from ..wire.display import Brush, DrawText, Pattern, RasterGlyph, String
 from ..wire.enums import Ropd
-from . import paint
-from .blend import Operator, combine
-from .convert import Words, from_argb, to_argb
+from . import _kernels, paint
+from .blend import Operator, compose
+from .convert import Words, to_argb
 from .region import Box, Region, region
 from .rop import Rop
 from .source import Sources, Tile
@@ -75,9 +75,8 @@ def _over(surface: Surface, part: Region, fore: int | Tile, fmt: PixelFormat, st
         if isinstance(fore, Tile):
             source = to_argb(paint.tiled(fore.pixels, box, fore.x, fore.y), fmt)
         else:
-            source = np.full(mask.shape, fore, np.uint32)
-        dest = to_argb(surface.data[y1:y2, x1:x2], target)
-        paint.put(surface, box, where, from_argb(combine(Operator.OVER, source, mask, dest), target), Rop.COPY)
+            source = np.full((1, 1), fore, np.uint32)
+        compose(surface, box, where, Operator.OVER, source, mask, target)
 
 
 def _place(glyph: RasterGlyph) -> tuple[int, int]:
@@ -108,6 +107,11 @@ def coverage(string: String, box: Box) -> Coverage:
         if x1 >= x2 or y1 >= y2:
             continue
         row = (glyph.width * bits + 7) // 8
+        if _kernels.COMPILED:
+            at = (y1 - top) * (right - left) + x1 - left
+            part = (x1 - x, y1 - y, x2 - x1, y2 - y1)
+            _kernels.glyph(view(out), at, right - left, memoryview(glyph.data), row, bits, *part, glyph.height)
+            continue
         rows = np.frombuffer(glyph.data, np.uint8).reshape(glyph.height, row)[::-1][y1 - y : y2 - y]
         target = out[y1 - top : y2 - top, x1 - left : x2 - left]
         if bits == 1:

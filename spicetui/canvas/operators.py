@@ -12,13 +12,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .blend import Operator, channels, combine, times, words
+from .blend import Operator, channels, times, words
 from .convert import Words
 
 Ints = npt.NDArray[Any]  # int32
 Floats = npt.NDArray[np.float32]
 
 SATURATE = 0x0D
+#: Those that are plain Porter-Duff, three of each other kind included.
+PLAIN = {
+    **{int(operator): operator for operator in Operator},
+    **{kind | operator: operator for kind in (0x10, 0x20) for operator in (Operator.CLEAR, Operator.SRC, Operator.DST)},
+}
 _TINY = np.float32(np.finfo(np.float32).tiny)
 
 
@@ -28,13 +33,11 @@ def known(operator: int) -> bool:
 
 def wide(operator: int) -> bool:
     """Whether it is computed with floats."""
-    return operator in _RATIOS and operator & 15 not in (Operator.CLEAR, Operator.SRC, Operator.DST)
+    return operator in _RATIOS and operator not in PLAIN
 
 
-def composite(operator: int, source: Words, mask: Words | None, dest: Words, component: bool) -> Words:
-    """The new pixels of *dest*; *mask* as for :func:`blend.combine`."""
-    if operator < SATURATE or operator in _RATIOS:
-        return combine(Operator(operator & 15), source, mask, dest, component)
+def blended(operator: int, source: Words, mask: Words | None, dest: Words, component: bool) -> Words:
+    """The new pixels of *dest* by a blend mode; *mask* as for :func:`blend.combine`."""
     if operator == MULTIPLY:
         return _multiply(source, mask, dest, component)
     return _blend(_BLENDS[operator], source, mask, dest, component)
@@ -179,7 +182,7 @@ _RATIOS: dict[int, tuple[_Factor, _Factor]] = {
 
 
 def composite_wide(operator: int, source: Floats, mask: Floats | None, dest: Floats, component: bool) -> Words:
-    """As :func:`composite`, of channels from 0 to 1."""
+    """As :func:`blended`, by a kind of Porter-Duff, of channels from 0 to 1."""
     s, d = source, dest
     sa, da = s[:, :, 3:], d[:, :, 3:]
     if mask is not None:

@@ -6,6 +6,7 @@ A box is (left, top, right, bottom), half-open.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -151,7 +152,7 @@ def _disjoint(boxes: Sequence[Box]) -> bool:
 
 
 def _clipped(clip: Sequence[Rect], bounds: Box) -> npt.NDArray[np.int64]:
-    rects = np.array(clip, np.int64)
+    rects = np.fromiter(chain.from_iterable(clip), np.int64, 4 * len(clip)).reshape(-1, 4)
     edges = np.empty_like(rects)
     np.maximum(rects[:, 0], bounds[0], out=edges[:, 0])
     np.maximum(rects[:, 1], bounds[1], out=edges[:, 1])

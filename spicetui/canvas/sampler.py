@@ -55,9 +55,13 @@ def fetch(
     """ARGB of *size* (width, height), the picture's place *origin* coming first; transparent where it has no pixels.
 
     *wide*: floats of shape (height, width, 4) from 0 to 1, blue first, divided by what the format holds of each.
-    Raises CodecError beyond what 16.16 fixed point holds, where pixman draws nothing.
+    May be a view of the picture. Raises CodecError beyond what 16.16 fixed point holds, where pixman draws nothing.
     """
     width, height = size
+    if transform is None and not wide:
+        x1, y1 = origin
+        if x1 >= 0 and y1 >= 0 and x1 + width <= pixels.shape[1] and y1 + height <= pixels.shape[0]:
+            return to_argb(pixels[y1 : y1 + height, x1 : x1 + width], fmt)
     matrix = transform or _IDENTITY
     nearest = filter in _NEAREST or transform is None
     x = np.arange(origin[0], origin[0] + width, dtype=np.int64)

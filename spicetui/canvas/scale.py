@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.pixmap import Array, PixelFormat
+from ..codecs.pixmap import Array, PixelFormat, view
 from ..errors import CodecError
 from ..geometry import Rect
 from ..wire.enums import ImageScaleMode
+from . import _kernels
 from .convert import OPAQUE, Words, from_argb, to_argb
 from .region import Box
 
@@ -30,7 +31,8 @@ class Axis:
     def centres(self, start: int, stop: int) -> npt.NDArray[np.int64]:
         """Of the pixels *start* to *stop*. Raises CodecError beyond what 16.16 holds, where pixman draws nothing."""
         ends = (self.first + (start - 1) * self.step, self.first + stop * self.step)
-        if self.limit >= 0x7FFF or not -(1 << 31) < min(ends) - _ONE <= max(ends) + _ONE < 1 << 31:
+        in_pixels = start > -0x8000 and stop < 0x7FFF and self.limit < 0x7FFF
+        if not in_pixels or not -(1 << 31) < min(ends) - _ONE <= max(ends) + _ONE < 1 << 31:
             raise CodecError("picture scaled beyond what 16.16 fixed point holds")
         return np.arange(start, stop, dtype=np.int64) * self.step + self.first
 
@@ -73,6 +75,17 @@ def nearest(pixels: Array, x: npt.NDArray[np.int64], y: npt.NDArray[np.int64]) -
 def bilinear(pixels: Array, fmt: PixelFormat, x: npt.NDArray[np.int64], y: npt.NDArray[np.int64]) -> Words:
     """The four pixels around each centre, weighted; those outside are transparent black."""
     out = np.empty((len(y), len(x)), np.uint32)
+    if _kernels.COMPILED:
+        opaque = fmt is PixelFormat.XRGB
+        words = pixels if opaque else to_argb(pixels, fmt)
+        if words.strides[1] != 4 or words.strides[0] % 4 or not words.flags.aligned:
+            words = np.ascontiguousarray(words)
+        across = (int(x[0]) - _HALF, int(x[1] - x[0]) if len(x) > 1 else 0)
+        down = (int(y[0]) - _HALF, int(y[1] - y[0]) if len(y) > 1 else 0)
+        height, width = words.shape
+        source = (view(words), words.strides[0] // 4, width, height)
+        _kernels.bilinear(view(out), *source, *across, *down, len(x), len(y), opaque)
+        return out
     rows = max(1, _CHUNK // len(x))
     for at in range(0, len(y), rows):
         _interpolate(pixels, fmt, x - _HALF, y[at : at + rows] - _HALF, out[at : at + rows])

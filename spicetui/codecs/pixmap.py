@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,11 @@ class Pixmap:
         """For the cache: the same with pixels that outlive the message."""
         pixels = self.pixels.copy() if self.borrowed else self.pixels
         return Pixmap(self.format, pixels, self.lossy, self.bits, True)
+
+
+def view(pixels: Array) -> memoryview:
+    """For a kernel."""
+    return memoryview(cast(Any, pixels))
 
 
 def expand555(pixels: Array) -> npt.NDArray[np.uint32]:

@@ -1,0 +1,5 @@
+from spicetui._cython cimport pointer, pointer32
+
+cdef unsigned int scale(unsigned int x, unsigned int a) nogil
+cdef unsigned int scale4(unsigned int x, unsigned int m) nogil
+cdef unsigned int add(unsigned int x, unsigned int y) nogil

@@ -1,0 +1,429 @@
+"""The loops of the canvas over words of 0xAARRGGBB: Porter-Duff, ternary operations, interpolation, glyphs.
+
+Interpreted they are exact but slow, and numpy does the same where they are not compiled.  Rectangles in larger
+pictures are given by the index of their first pixel and the distance of their rows.
+"""
+
+from __future__ import annotations
+
+try:
+    from spicetui import _cython as cython
+except ImportError:
+    import cython  # type: ignore[no-redef]
+
+if not cython.compiled:
+    from spicetui._cython import pointer, pointer32
+
+COMPILED: bool = cython.compiled
+
+# Two channels are computed at a time, in the lower bytes of both halves of a word: 0xff00ff.
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def scale(x: cython.uint, a: cython.uint) -> cython.uint:
+    """Each channel times a / 255, rounded to nearest."""
+    low: cython.uint = (x & 0xFF00FF) * a + 0x800080
+    high: cython.uint = (x >> 8 & 0xFF00FF) * a + 0x800080
+    low = (low + (low >> 8 & 0xFF00FF)) >> 8 & 0xFF00FF
+    high = (high + (high >> 8 & 0xFF00FF)) >> 8 & 0xFF00FF
+    return low | high << 8
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def scale4(x: cython.uint, m: cython.uint) -> cython.uint:
+    """Each channel times the one of m, by 255."""
+    total: cython.uint = 0
+    product: cython.uint
+    shift: cython.uint
+    for shift in range(0, 32, 8):
+        product = (x >> shift & 255) * (m >> shift & 255) + 128
+        total |= (product + (product >> 8)) >> 8 << shift
+    return total
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def add(x: cython.uint, y: cython.uint) -> cython.uint:
+    """Each channel of both together, 255 at most."""
+    low: cython.uint = (x & 0xFF00FF) + (y & 0xFF00FF)
+    high: cython.uint = (x >> 8 & 0xFF00FF) + (y >> 8 & 0xFF00FF)
+    low = (low | (0x1000100 - (low >> 8 & 0xFF00FF))) & 0xFF00FF
+    high = (high | (0x1000100 - (high >> 8 & 0xFF00FF))) & 0xFF00FF
+    return low | high << 8
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _over(
+    dest: cython.p_uint,
+    at: cython.Py_ssize_t,
+    source: cython.p_uint,
+    from_: cython.Py_ssize_t,
+    step: cython.Py_ssize_t,
+    mask: cython.p_uint,
+    mask_at: cython.Py_ssize_t,
+    mask_step: cython.Py_ssize_t,
+    masked: cython.bint,
+    width: cython.Py_ssize_t,
+    opaque: cython.bint,
+) -> cython.void:
+    """One row of OVER, through the alpha of a mask if there is one; *opaque*: the destination's top byte becomes 0."""
+    index: cython.Py_ssize_t
+    s: cython.uint
+    a: cython.uint
+    for index in range(width):
+        s = source[from_ + index * step]
+        if masked:
+            a = mask[mask_at + index * mask_step] >> 24
+            if a == 0:
+                s = 0
+            elif a != 255:
+                s = scale(s, a)
+        a = s >> 24
+        if a == 255:
+            dest[at + index] = s & 0xFFFFFF if opaque else s
+        elif s:
+            s = add(s, scale(dest[at + index], 255 - a))
+            dest[at + index] = s & 0xFFFFFF if opaque else s
+        elif opaque:
+            dest[at + index] &= 0xFFFFFF
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _any(
+    dest: cython.p_uint,
+    at: cython.Py_ssize_t,
+    source: cython.p_uint,
+    from_: cython.Py_ssize_t,
+    step: cython.Py_ssize_t,
+    mask: cython.p_uint,
+    mask_at: cython.Py_ssize_t,
+    mask_step: cython.Py_ssize_t,
+    masked: cython.bint,
+    width: cython.Py_ssize_t,
+    of_source: cython.int,
+    of_dest: cython.int,
+    component: cython.bint,
+    opaque: cython.bint,
+) -> cython.void:
+    """One row by factors: 0 nothing, 1 all, 2 the other's alpha, 3 what that leaves."""
+    index: cython.Py_ssize_t
+    s: cython.uint
+    d: cython.uint
+    m: cython.uint
+    alpha: cython.uint  # of the source, in each channel
+    ones: cython.uint = 0xFF00FF
+    high: cython.uint = 0xFF
+    ones |= ones << 8
+    high <<= 24
+    for index in range(width):
+        s = source[from_ + index * step]
+        d = dest[at + index]
+        if opaque:
+            d |= high
+        alpha = (s >> 24) * 0x1010101
+        if masked:
+            m = mask[mask_at + index * mask_step]
+            if component:
+                alpha = scale(m, s >> 24)
+                s = scale4(s, m)
+            else:
+                s = scale(s, m >> 24)
+                alpha = (s >> 24) * 0x1010101
+        m = d >> 24
+        if of_source == 0:
+            s = 0
+        elif of_source == 2:
+            s = scale(s, m)
+        elif of_source == 3:
+            s = scale(s, 255 - m)
+        if of_dest == 0:
+            d = 0
+        elif of_dest == 2:
+            d = scale4(d, alpha)
+        elif of_dest == 3:
+            d = scale4(d, alpha ^ ones)
+        s = add(s, d)
+        dest[at + index] = s & 0xFFFFFF if opaque else s
+
+
+def combine(
+    dest: memoryview,
+    at: cython.Py_ssize_t,
+    stride: cython.Py_ssize_t,
+    source: memoryview,
+    source_stride: cython.Py_ssize_t,
+    source_step: cython.Py_ssize_t,
+    mask: memoryview | None,
+    mask_stride: cython.Py_ssize_t,
+    mask_step: cython.Py_ssize_t,
+    size: tuple[int, int],
+    factors: tuple[int, int],
+    component: cython.bint,
+    opaque: cython.bint,
+) -> None:
+    """Porter-Duff in place; steps and strides of 0 repeat a pixel. *opaque*: the destination has no alpha, X is 0."""
+    d: cython.p_uint = pointer32(dest)
+    s: cython.p_uint = pointer32(source)
+    m: cython.p_uint = pointer32(source if mask is None else mask)
+    masked: cython.bint = mask is not None
+    width: cython.Py_ssize_t = size[0]
+    height: cython.Py_ssize_t = size[1]
+    of_source: cython.int = factors[0]
+    of_dest: cython.int = factors[1]
+    simple: cython.bint = of_source == 1 and of_dest == 3 and not component
+    row: cython.Py_ssize_t
+    with cython.nogil:
+        for row in range(height):
+            if simple:
+                _over(
+                    d,
+                    at + row * stride,
+                    s,
+                    row * source_stride,
+                    source_step,
+                    m,
+                    row * mask_stride,
+                    mask_step,
+                    masked,
+                    width,
+                    opaque,
+                )
+            else:
+                _any(
+                    d,
+                    at + row * stride,
+                    s,
+                    row * source_stride,
+                    source_step,
+                    m,
+                    row * mask_stride,
+                    mask_step,
+                    masked,
+                    width,
+                    of_source,
+                    of_dest,
+                    component,
+                    opaque,
+                )
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _ternary(
+    out: cython.p_uint,
+    to: cython.Py_ssize_t,
+    dest: cython.p_uint,
+    at: cython.Py_ssize_t,
+    source: cython.p_uint,
+    from_: cython.Py_ssize_t,
+    pattern: cython.p_uint,
+    pattern_at: cython.Py_ssize_t,
+    step: cython.Py_ssize_t,
+    width: cython.Py_ssize_t,
+    code: cython.uint,
+) -> cython.void:
+    index: cython.Py_ssize_t
+    d: cython.uint
+    s: cython.uint
+    p: cython.uint
+    low: cython.uint
+    high: cython.uint
+    # For each pair of pattern and source bits: what d=0 gives, and whether d=1 gives something else.
+    a0: cython.uint = 0 - (code & 1)
+    a1: cython.uint = 0 - (code >> 2 & 1)
+    a2: cython.uint = 0 - (code >> 4 & 1)
+    a3: cython.uint = 0 - (code >> 6 & 1)
+    b0: cython.uint = 0 - ((code ^ code >> 1) & 1)
+    b1: cython.uint = 0 - ((code >> 2 ^ code >> 3) & 1)
+    b2: cython.uint = 0 - ((code >> 4 ^ code >> 5) & 1)
+    b3: cython.uint = 0 - ((code >> 6 ^ code >> 7) & 1)
+    if not cython.compiled:
+        whole = 0xFFFFFFFF
+        a0, a1, a2, a3, b0, b1, b2, b3 = (v & whole for v in (a0, a1, a2, a3, b0, b1, b2, b3))
+    for index in range(width):
+        d = dest[at + index]
+        s = source[from_ + index]
+        p = pattern[pattern_at + index * step]
+        low = a0 ^ d & b0
+        low ^= s & (low ^ a1 ^ d & b1)
+        high = a2 ^ d & b2
+        high ^= s & (high ^ a3 ^ d & b3)
+        out[to + index] = low ^ p & (low ^ high)
+
+
+def ternary(
+    out: memoryview,
+    dest: memoryview,
+    at: cython.Py_ssize_t,
+    stride: cython.Py_ssize_t,
+    source: memoryview,
+    from_: cython.Py_ssize_t,
+    source_stride: cython.Py_ssize_t,
+    pattern: memoryview,
+    pattern_stride: cython.Py_ssize_t,
+    pattern_step: cython.Py_ssize_t,
+    width: cython.Py_ssize_t,
+    height: cython.Py_ssize_t,
+    code: cython.uint,
+) -> None:
+    """Bit 4p + 2s + d of *code* for the bits of pattern, source and destination, into packed rows of *out*."""
+    o: cython.p_uint = pointer32(out)
+    d: cython.p_uint = pointer32(dest)
+    s: cython.p_uint = pointer32(source)
+    p: cython.p_uint = pointer32(pattern)
+    row: cython.Py_ssize_t
+    with cython.nogil:
+        for row in range(height):
+            _ternary(
+                o,
+                row * width,
+                d,
+                at + row * stride,
+                s,
+                from_ + row * source_stride,
+                p,
+                row * pattern_stride,
+                pattern_step,
+                width,
+                code,
+            )
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def _mix(a: cython.uint, b: cython.uint, shift: cython.uint, weight: cython.uint) -> cython.uint:
+    """128 times a channel between two pixels."""
+    return (a >> shift & 255) * (128 - weight) + (b >> shift & 255) * weight
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _bilinear(
+    out: cython.p_uint,
+    to: cython.Py_ssize_t,
+    pixels: cython.p_uint,
+    stride: cython.Py_ssize_t,
+    width: cython.Py_ssize_t,
+    height: cython.Py_ssize_t,
+    x: cython.longlong,
+    step: cython.longlong,
+    y: cython.longlong,
+    count: cython.Py_ssize_t,
+    opaque: cython.bint,
+) -> cython.void:
+    """One row; *x* and *y* are those of the upper left of four pixels, in 16.16."""
+    index: cython.Py_ssize_t
+    column: cython.longlong
+    row: cython.longlong = y >> 16
+    down: cython.uint = y >> 9 & 127
+    across: cython.uint
+    top: cython.bint = 0 <= row < height
+    bottom: cython.bint = -1 <= row < height - 1
+    upper: cython.Py_ssize_t = row * stride
+    lower: cython.Py_ssize_t = upper + stride
+    tl: cython.uint
+    tr: cython.uint
+    bl: cython.uint
+    br: cython.uint
+    high: cython.uint = 0xFF if opaque else 0
+    total: cython.uint
+    shift: cython.uint
+    high <<= 24
+    for index in range(count):
+        column = x >> 16
+        across = x >> 9 & 127
+        x += step
+        tl = tr = bl = br = 0
+        if 0 <= column < width:
+            if top:
+                tl = pixels[upper + column] | high
+            if bottom:
+                bl = pixels[lower + column] | high
+        if -1 <= column < width - 1:
+            if top:
+                tr = pixels[upper + column + 1] | high
+            if bottom:
+                br = pixels[lower + column + 1] | high
+        total = 0
+        for shift in range(0, 32, 8):
+            total |= ((_mix(tl, bl, shift, down) * (128 - across) + _mix(tr, br, shift, down) * across) >> 14) << shift
+        out[to + index] = total
+
+
+def bilinear(
+    out: memoryview,
+    pixels: memoryview,
+    stride: cython.Py_ssize_t,
+    width: cython.Py_ssize_t,
+    height: cython.Py_ssize_t,
+    x: cython.longlong,
+    step_x: cython.longlong,
+    y: cython.longlong,
+    step_y: cython.longlong,
+    columns: cython.Py_ssize_t,
+    rows: cython.Py_ssize_t,
+    opaque: cython.bint,
+) -> None:
+    """Centres (x + i step_x, y + j step_y) less a half, in 16.16, into packed rows; outside is transparent black."""
+    o: cython.p_uint = pointer32(out)
+    p: cython.p_uint = pointer32(pixels)
+    row: cython.Py_ssize_t
+    with cython.nogil:
+        for row in range(rows):
+            _bilinear(o, row * columns, p, stride, width, height, x, step_x, y + row * step_y, columns, opaque)
+
+
+def glyph(
+    out: memoryview,
+    at: cython.Py_ssize_t,
+    stride: cython.Py_ssize_t,
+    data: memoryview,
+    row_bytes: cython.Py_ssize_t,
+    bits: cython.int,
+    left: cython.Py_ssize_t,
+    top: cython.Py_ssize_t,
+    width: cython.Py_ssize_t,
+    height: cython.Py_ssize_t,
+    rows: cython.Py_ssize_t,
+) -> None:
+    """A part of a glyph of *rows* rows, which come bottom first, into bytes of coverage; see draw_text._nibbles."""
+    o: cython.p_uchar = pointer(out)
+    d: cython.p_uchar = pointer(data)
+    x: cython.Py_ssize_t
+    y: cython.Py_ssize_t
+    line: cython.Py_ssize_t
+    to: cython.Py_ssize_t
+    value: cython.uint
+    byte: cython.uint
+    with cython.nogil:
+        for y in range(height):
+            line = (rows - 1 - top - y) * row_bytes
+            to = at + y * stride
+            for x in range(left, left + width):
+                if bits == 8:
+                    value = byte = d[line + x]
+                elif bits == 1:
+                    value = byte = 255 if d[line + (x >> 3)] & (0x80 >> (x & 7)) else 0
+                else:
+                    byte = d[line + (x >> 1)]
+                    byte = byte << 4 if x & 1 else byte & 0xF0
+                    value = byte & 0xFF
+                if byte > o[to]:
+                    o[to] = value
+                to += 1
