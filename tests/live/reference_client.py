@@ -274,7 +274,7 @@ class Client:
             return
         answer, x, y, rgb, number = self._awaited
         shown = self._displays.get(number)
-        if shown is not None and shown.shows(x, y, rgb):
+        if shown is not None and shown.marked and shown.shows(x, y, rgb):
             self._awaited = None
             answer(None)
 

@@ -184,23 +184,31 @@ def test_surfaces_from_before_the_connection(compression: str, scene_program: Pa
 
 def test_heads_of_one_surface_and_a_second_device(scene_program: Path, private: Path) -> None:
     heads = [Head(0, 0, 0, 500, 400), Head(1, 500, 0, 524, 400), Head(2, 0, 400, 1024, 368)]
+    small = (300, 200)
     with SceneServer(scene_program, private, devices=2) as server:
         server.primary(*SIZE)
-        server.primary(300, 200, device=1)
+        server.primary(*small, device=1)
         server.monitors(heads)
         with OurViewer(private, server.address()) as viewer:
-            server.wait_client(0)
-            server.wait_client(1)
-            for device, (width, height) in enumerate((SIZE, (300, 200))):
+            wholes = []
+            for device, (width, height) in enumerate((SIZE, small)):
+                server.wait_client(device)
+                whole = Rect(0, 0, width, height)
                 end, colour = mark(width, height, 1)
-                server.draw([end], device)
-                assert viewer.until(width - 1, height - 1, colour, device).shape == (height, width, 3)
-            displays = viewer.client.displays
-            assert sorted(displays) == [0, 1]
-            told = [(h.monitor_id, h.x, h.y, h.width, h.height) for h in displays[0].monitors]
-            assert told == [(h.number, h.x, h.y, h.width, h.height) for h in heads]
+                photo = Image(bitmaps.true_colour(bitmaps.photo(width, height, device)))
+                server.draw([Draw(Copy(photo, whole), whole), end], device)
+                wholes.append(viewer.until(width - 1, height - 1, colour, device))
+            areas = [Rect(head.x, head.y, head.width, head.height) for head in heads]
+            truth = [wholes[0][area.slices()] for area in areas] + [wholes[1]]
+            assert [(head.display, head.area) for head in viewer.client.heads] == [
+                *((0, area) for area in areas),
+                (1, Rect(0, 0, *small)),
+            ]
+            for number, expected in enumerate(truth):
+                shown = viewer.client.screenshot(number).pixels[:, :, 2::-1]
+                assert not picture.difference(shown, expected), f"monitor {number}"
             server.monitors(heads[:1])
             end, colour = mark(*SIZE, 2)
             server.draw([end])
             viewer.until(*MARK, colour)
-            assert len(displays[0].monitors) == 1
+            assert [head.area for head in viewer.client.heads] == [areas[0], Rect(0, 0, *small)]

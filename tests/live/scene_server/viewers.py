@@ -95,11 +95,10 @@ class OurViewer:
 
     async def _until(self, x: int, y: int, colour: Colour, display: int) -> picture.Picture:
         def marked() -> bool:
-            try:
-                pixel = self.client.screenshot(display).pixels[y, x, 2::-1]
-            except spicetui.FeatureMissing:
+            shown = self._shown(display)
+            if shown is None or x >= shown.width or y >= shown.height:
                 return False
-            return tuple(pixel) == colour
+            return tuple(shown.pixels[y, x, 2::-1]) == colour
 
         over = asyncio.ensure_future(self.client.wait_closed())
         waiting = asyncio.ensure_future(self.watcher.until(marked, DEADLINE))
@@ -114,8 +113,15 @@ class OurViewer:
             over.cancel()
             waiting.cancel()
             await asyncio.gather(over, waiting, return_exceptions=True)
-        rgb: picture.Picture = self.client.screenshot(display).pixels[:, :, 2::-1].copy()
+        surface = self._shown(display)
+        assert surface is not None
+        rgb: picture.Picture = surface.pixels[:, :, 2::-1].copy()
         return rgb
+
+    def _shown(self, display: int) -> spicetui.Surface | None:
+        """The whole surface of a display channel, whatever heads there are on it."""
+        channel = self.client.displays.get(display)
+        return None if channel is None else channel.shown
 
     @property
     def unsupported(self) -> Counter[str]:
