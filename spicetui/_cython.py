@@ -54,7 +54,7 @@ def cfunc(function: T) -> T:
     return function
 
 
-cclass = final = inline = cfunc
+cclass = final = inline = no_gc = cfunc
 
 
 def exceptval(*, check: bool) -> Callable[[T], T]:

@@ -73,9 +73,10 @@ class Header(NamedTuple):
 
 
 @cython.final
+@cython.no_gc
 @cython.cclass
 class Picture:
-    """An image in the window."""
+    """An image in the window; it refers to nothing that could refer to it."""
 
     head: int  # no later image refers to an id below
     memory: object
@@ -432,7 +433,8 @@ class Window:
             self._next = self._oldest = picture.head
         if id < self._oldest:
             return
-        self._forget(id)
+        if id != self._next:
+            self._forget(id)
         self._pictures[id] = picture
         self._pixels += picture.count
         head = self._oldest
