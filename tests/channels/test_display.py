@@ -278,6 +278,38 @@ async def test_an_image_is_waited_for(side: int) -> None:
         assert not session.client.unsupported
 
 
+def glz(id: int, tokens: bytes) -> Image:
+    """Four pixels in a row, laid out by hand: header of 33 bytes, big-endian, then tokens."""
+    header = pack(">IIBIIIQI", 0x20205A4C, 0x00010001, 8 | 1 << 4, 4, 1, 16, id, id)
+    return Image(ImageDescriptor(100 + id, ImageType.GLZ_RGB, 0, 4, 1), BinaryData(header + tokens))
+
+
+ROW = Rect(0, 0, 4, 1)
+FOUR_RED = glz(0, b"\x03" + b"\x00\x00\xff" * 4)  # a run of four literals
+AS_BEFORE = glz(1, b"\x80\x00\x01")  # four pixels from place 0 of the image one before
+
+
+async def test_a_glz_image_waits_for_the_one_it_refers_to() -> None:
+    """The window is the session's, and ids count over all of its display channels."""
+    async with opened(DISPLAY, BOTH) as session:
+        second = await session.server.channel(SECOND)
+        second.send(primary(4, 1), copy(ROW, AS_BEFORE), wire.Mark())
+        await draw(session.channel, primary(4, 1), wire.Mark())
+        assert session.client.displays[1].surface is not None
+        assert not session.client.displays[1].marked
+        await draw(session.channel, copy(ROW, FOUR_RED))
+        await second.settled()
+        assert colours(session, 0) == colours(session, 1) == {RED}
+        assert not session.client.unsupported
+
+
+async def test_a_glz_reference_on_the_only_display_is_not_waited_for() -> None:
+    async with opened(DISPLAY) as session:
+        await draw(session.channel, primary(4, 1), copy(ROW, AS_BEFORE), copy(ROW, FOUR_RED), wire.Mark())
+        assert session.client.unsupported["display:bad draw_copy"] == 1
+        assert colours(session) == {RED}
+
+
 async def test_an_image_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channel_module, "REFERENCE_TIMEOUT", 0.05)
     async with opened(DISPLAY, BOTH) as session:
