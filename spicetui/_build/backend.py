@@ -172,13 +172,11 @@ class BuildKernels(build_ext):
 class Sdist(sdist):
     """A source distribution has the backend and the tests too."""
 
-    def add_defaults(self) -> None:
-        super().add_defaults()
-        for folder in ("spicetui/_build", "tests", "demos"):
-            found = (ROOT / folder).rglob("*")
-            self.filelist.extend(
-                [str(path.relative_to(ROOT)) for path in found if path.is_file() and path.suffix != ".pyc"]
-            )
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        folders = [ROOT / name for name in ("spicetui/_build", "tests", "demos")]
+        found = [path.relative_to(ROOT) for folder in folders for path in folder.rglob("*") if path.is_file()]
+        more = [str(path) for path in found if "__pycache__" not in path.parts]
+        super().make_release_tree(base_dir, [*files, *more])
 
 
 class Backend(_BuildMetaBackend):

@@ -87,7 +87,7 @@ class Tables:
         index: cython.int
         count: cython.int
         colour: cython.uint
-        if palette is self.taken and kind == self.taken_kind and palette is not None:
+        if palette is not None and palette is self.taken and kind == self.taken_kind:
             return
         self.taken = None
         if palette is None or not len(palette):

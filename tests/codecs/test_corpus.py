@@ -88,3 +88,12 @@ def test_interpreted() -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("streams, compiled (False, False, False), Cython False"), done.stdout
+
+
+def test_by_hand_interpreted() -> None:
+    """The tests of this folder that need no large images, with the interpreted kernels."""
+    files = [str(HERE / name) for name in ("test_quic.py", "test_lz.py", "test_glz.py")]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    environment = os.environ | {"SPICETUI_PURE": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -108,7 +108,8 @@ def test_runs_by_hand() -> None:
 def test_truncated_anywhere(name: str) -> None:
     """A cut stream is refused, unless all that is missing is the padding behind the last pixel."""
     whole = SOME[name]
-    for length in range(0, len(whole.data) - 8, max(1, len(whole.data) // 97)):
+    cuts = 97 if quic.COMPILED else 5
+    for length in range(0, len(whole.data) - 8, max(1, len(whole.data) // cuts)):
         with pytest.raises(CodecError):
             quic.decode(whole.data[:length])
 
