@@ -59,6 +59,7 @@ class VMView(Widget):
         self._timer: asyncio.TimerHandle | None = None
         self._next = 0.0
         self._shown: deque[float] = deque(maxlen=240)
+        self.frames_shown = 0
 
     # life
 
@@ -202,6 +203,7 @@ class VMView(Widget):
 
     def _note_frame(self, now: float) -> None:
         self._shown.append(now)
+        self.frames_shown += 1
         self.app.frame_shown(now)
 
     def room(self) -> None:

@@ -112,7 +112,8 @@ class Terminal:
                     with self.lock:
                         if condition():
                             return
-                    await self._changed.wait()
+                    with contextlib.suppress(TimeoutError):  # what is waited for need not be output
+                        await asyncio.wait_for(self._changed.wait(), 0.05)
             except asyncio.CancelledError:
                 if limit.expired():
                     raise AssertionError(f"never: {what or condition}\n{self.text}") from None
