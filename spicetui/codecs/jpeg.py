@@ -41,7 +41,7 @@ def _find() -> Callable[[Buffer, tuple[int, int] | None], Bgrx]:
             pixels: Bgrx = simplejpeg.decode_jpeg(data, "BGRX", strict=False)
         except CodecError:
             raise
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, LookupError) as error:  # LookupError: no header that it knows
             raise CodecError(f"JPEG image: {error}") from None
         return pixels
 

@@ -49,7 +49,7 @@ def pixman() -> Any:
     return library
 
 
-class Image_(NamedTuple):
+class Picture(NamedTuple):
     """A pixman image over an array."""
 
     handle: ctypes.c_void_p
@@ -65,13 +65,13 @@ def cases() -> Iterator[Case]:
     surface.data[...] = rng.integers(0, 1 << 24, surface.data.shape, np.uint32)
     theirs_of = surface.data.copy()
 
-    def image_of(pixels: Any, fmt: int) -> Image_ | None:
+    def image_of(pixels: Any, fmt: int) -> Picture | None:
         if library is None:
             return None
         height, width = pixels.shape
         pointer = ctypes.c_void_p(pixels.ctypes.data)
         stride = pixels.strides[0]
-        return Image_(ctypes.c_void_p(library.pixman_image_create_bits(fmt, width, height, pointer, stride)), pixels)
+        return Picture(ctypes.c_void_p(library.pixman_image_create_bits(fmt, width, height, pointer, stride)), pixels)
 
     target = image_of(theirs_of, X8R8G8B8)
 
@@ -94,7 +94,7 @@ def cases() -> Iterator[Case]:
         words = rng.integers(0, 1 << 32, (height, width), np.uint32)
         if fmt is PixelFormat.ARGB:
             alpha = words >> 24
-            words = sum(((words >> s & 255) * alpha // 255) << s for s in (0, 8, 16)) | alpha << 24  # type: ignore[assignment]
+            words = sum(((words >> s & 255) * alpha // 255) << s for s in (0, 8, 16)) | alpha << 24
         descriptor = ImageDescriptor(0, ImageType.LZ_RGB, 0, width, height)
         return Image(descriptor, None), Pixmap(fmt, words.astype(np.uint32))
 
@@ -166,13 +166,15 @@ def cases() -> Iterator[Case]:
     for w in (24, 640):
         image, pixmap = picture(w, w, PixelFormat.ARGB)
         flags = OVER | (CompositeFlags.HAS_MASK if w == 24 else 0)
-        data = wire.Composite(int(flags), image, mask_image if w == 24 else None, None, None, Point(0, 0), Point(0, 0))
+        composition = wire.Composite(
+            int(flags), image, mask_image if w == 24 else None, None, None, Point(0, 0), Point(0, 0)
+        )
         theirs_mask = image_of(canvas.surfaces[7].data, A8) if w == 24 else None
         theirs = image_of(pixmap.pixels, A8R8G8B8)
         name = f"composite over {w}x{w}" + (" with a mask" if w == 24 else "")
         yield Case(
             name,
-            draw(message(wire.DrawComposite, Rect(5, 5, w, w), data), {id(image): pixmap}),
+            draw(message(wire.DrawComposite, Rect(5, 5, w, w), composition), {id(image): pixmap}),
             composite(OVER, theirs, theirs_mask, 5, 5, w, w),
         )
 

@@ -12,6 +12,7 @@ import lzma
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class Player:
 
     def play(self, number: int, body: bytes) -> Surface | None:
         """The surface drawn on."""
-        message = read(wire.MESSAGES.from_server[number], body)
+        message: Any = read(wire.MESSAGES.from_server[number], body)
         if isinstance(message, wire.SurfaceCreate):
             self.canvas.surface_create(message)
             return None

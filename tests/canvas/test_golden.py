@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ def test_scenes(name: str) -> None:
         for step, (number, body, expected) in enumerate(scene):
             surface = player.play(number, body)
             if surface is not None and digest(surface) != expected:
-                message = read(wire.MESSAGES.from_server[number], body)
+                message: Any = read(wire.MESSAGES.from_server[number], body)
                 pytest.fail(f"scene {at}, step {step}, {surface!r}: {str(message)[:2000]}")
 
 
@@ -35,7 +37,7 @@ def test_nothing_changes_outside_the_damage(name: str) -> None:
     for scene in list(scenes(name))[:12]:
         player = Player()
         for number, body, _ in scene:
-            message = read(wire.MESSAGES.from_server[number], body)
+            message: Any = read(wire.MESSAGES.from_server[number], body)
             if isinstance(message, wire.SurfaceCreate):
                 player.canvas.surface_create(message)
                 continue

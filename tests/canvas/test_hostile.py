@@ -77,7 +77,7 @@ def test_mutated_messages(name: str) -> None:
                         wrong[at] = chance.randrange(256)
                 before = all_of(player)
                 try:
-                    message = read(kind, wrong[: chance.choice((len(wrong), chance.randrange(len(wrong) + 1)))])
+                    message: Any = read(kind, wrong[: chance.choice((len(wrong), chance.randrange(len(wrong) + 1)))])
                     if kind is wire.SurfaceCreate:
                         Canvas(0).surface_create(message)
                     else:
@@ -221,8 +221,8 @@ def test_masks_must_have_one_bit(player: Player) -> None:
     box = Rect(0, 0, 8, 8)
     with pytest.raises(CodecError):
         draw(player, wire.DrawFill(base(box), wire.Brush(1), PUT, wire.QMask(0, Point(0, 0), bitmap(8, 8))))
+    mask = wire.QMask(MaskFlags.INVERS, Point(0, 0), surface_image(1))
     with pytest.raises(Unsupported) as caught:
-        mask = wire.QMask(MaskFlags.INVERS, Point(0, 0), surface_image(1))
         draw(player, wire.DrawFill(base(box), wire.Brush(1), PUT, mask))
     assert caught.value.key == "display:mask_surface_format"
     assert not player.canvas.surfaces[0].data.any()
