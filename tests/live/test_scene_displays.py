@@ -31,17 +31,12 @@ from .scene_server.qxl import (
 )
 from .scene_server.server import SceneServer
 from .scene_server.viewers import VIEWERS, OurViewer, ReferenceViewer
-from .scenes import MARK, PRIMARY, SIZE, in_format
+from .scenes import MARK, PRIMARY, SIZE, in_format, mark
 from .test_scenes import scene_program
 
 __all__ = ["scene_program"]
 
 Kind = type[ReferenceViewer] | type[OurViewer]
-
-
-def mark(width: int, height: int, number: int) -> tuple[Draw, tuple[int, int, int]]:
-    level = 255 * (number % 2)
-    return Draw(Fill(Solid(0x010101 * level)), Rect(width - 1, height - 1, 1, 1)), (level, level, level)
 
 
 # --- two devices
@@ -67,7 +62,7 @@ def on_two_devices(program: Path, directory: Path, kind: Kind, zlib: str) -> tup
                 server.wait_client(device)
             # Once after each other, so that the second finds everything in the first's images; then at once.
             for number in (1, 2, 3):
-                end, colour = PRIMARY.mark(number)
+                end, colour = mark(*SIZE, number)
                 seed = 50 if number == 1 else 10 * number
                 for device in (0, 1):
                     server.draw([*noises(seed), end], device)
@@ -116,7 +111,7 @@ def on_primaries(program: Path, directory: Path, kind: Kind) -> list[picture.Pic
             for number, (width, height, format, upright) in enumerate(PRIMARIES):
                 server.primary(width, height, format, upright=upright)
                 whole = Rect(0, 0, width, height)
-                end, colour = mark(width, height, 1)  # white on a surface that starts black
+                end, colour = mark(width, height, number)
                 photo = Image(bitmaps.true_colour(bitmaps.photo(width, height, number)))
                 server.draw([Draw(Copy(photo, whole), whole), Draw(Invers(), Rect(0, 0, (width + 1) // 2, 1)), end])
                 seen.append(viewer.until(width - 1, height - 1, colour))
@@ -168,7 +163,7 @@ def with_surfaces_before(
         server.draw([*PRIMARY.clear(), *surfaces()])
         with kind(directory, server.address()) as viewer:
             server.wait_client()
-            end, colour = PRIMARY.mark(1)
+            end, colour = mark(*SIZE, 1)
             server.draw([*uses(), end])
             return viewer.until(*MARK, colour), server.rendered()
 

@@ -15,7 +15,7 @@ from .conftest import Row
 from .library import ImageCount
 from .scene_server.server import SceneServer
 from .scene_server.viewers import VIEWERS, OurViewer, ReferenceViewer
-from .scenes import MARK, PRIMARY, SIZE, Page, images, pages
+from .scenes import MARK, PRIMARY, SIZE, Page, images, mark, pages
 from .test_scenes import draw_page, scene_program
 
 __all__ = ["scene_program"]
@@ -50,8 +50,8 @@ def draw(
         server.primary(*SIZE)
         if late:
             for number, page in enumerate(made, 1):
-                mark, colour = PRIMARY.mark(number)
-                server.draw([*PRIMARY.clear(), *page.commands(PRIMARY), mark])
+                end, colour = mark(*SIZE, number)
+                server.draw([*PRIMARY.clear(), *page.commands(PRIMARY), end])
                 with kind(directory, server.address()) as viewer:
                     shown.append(viewer.until(*MARK, colour))
                 server.wait_no_client()

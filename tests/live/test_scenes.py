@@ -31,6 +31,7 @@ from .scenes import (
     computed,
     copies,
     fills,
+    mark,
     pages,
     rop3,
     strokes,
@@ -71,8 +72,8 @@ def draw_page(
     number: int,
 ) -> picture.Picture:
     """A page as the viewer shows it."""
-    mark, colour = target.mark(number)
-    server.draw([*target.clear(), *commands, *target.show(), mark])
+    end, colour = mark(*SIZE, number)
+    server.draw([*target.clear(), *commands, *target.show(), end])
     return viewer.until(*MARK, colour)
 
 

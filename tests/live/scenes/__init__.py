@@ -21,11 +21,9 @@ from ..scene_server.qxl import (
     CreateSurface,
     Draw,
     Effect,
-    Fill,
     Image,
     Op,
     QxlCommand,
-    Solid,
     SurfaceFormat,
     SurfaceImage,
     Whiteness,
@@ -129,10 +127,18 @@ class Target:
         else:
             yield Draw(Composite(1, source), whole)  # copying between depths is not for every canvas
 
-    def mark(self, number: int) -> tuple[Draw, tuple[int, int, int]]:
-        """A last pixel, to be seen when everything else is drawn, and its colour; two in a row differ."""
-        level = 255 * (number % 2)
-        return Draw(Fill(Solid(0x010101 * level)), Rect(*MARK, 1, 1)), (level, level, level)
+
+Colour = tuple[int, int, int]
+
+
+def mark(width: int, height: int, number: int) -> tuple[Draw, Colour]:
+    """A last pixel, to be seen when everything else is drawn, and its colour, which no surface has by itself.
+
+    Two in a row differ.
+    """
+    colour = (255, 0, 255) if number % 2 else (0, 255, 0)
+    pixel = Image(bitmaps.true_colour(np.array([[colour]], np.uint8)))
+    return Draw(Copy(pixel, Rect(0, 0, 1, 1)), Rect(width - 1, height - 1, 1, 1)), colour
 
 
 PRIMARY = Target("primary", SurfaceFormat.XRGB, True)
