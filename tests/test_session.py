@@ -181,6 +181,53 @@ async def test_the_main_channel_is_refused(error: LinkErr) -> None:
         assert caught.value.code == error
 
 
+class Securable(FakeServer):
+    """Wants TLS for some channels; *offered*: whether the connector knows a TLS port."""
+
+    def __init__(self, wanted: set[ChannelKey], *, offered: bool = True) -> None:
+        super().__init__(refuse=dict.fromkeys(wanted, LinkErr.NEED_SECURED))
+        self.offered = offered
+        self.asked: list[ChannelKey] = []
+
+    def secure(self, channel: ChannelKey) -> bool:
+        self.asked.append(channel)
+        if self.offered:
+            del self.refuse[channel]
+        return self.offered
+
+
+@pytest.mark.parametrize("wanted", [{MAIN}, {DISPLAY, INPUTS}, set(STANDARD)], ids=["main", "some", "all"])
+async def test_channels_that_need_tls_are_connected_again(wanted: set[ChannelKey]) -> None:
+    server = Securable(wanted)
+    async with session(server) as client:
+        assert set(client.channels) == set(STANDARD)
+        assert set(server.asked) == wanted
+        assert len(server.connections) == len(STANDARD) + len(wanted)
+        for channel in server.connections:
+            if not channel.linked.is_set():
+                await channel.gone()  # the first attempt is not left open
+
+
+async def test_tls_is_needed_and_not_to_be_had() -> None:
+    async with Securable({MAIN}, offered=False) as server:
+        with pytest.raises(LinkError, match="TLS") as caught:
+            await spicetui.connect(server)
+        assert caught.value.code == LinkErr.NEED_SECURED
+        assert server.asked == [MAIN]
+
+
+async def test_a_server_that_wants_tls_again_and_again() -> None:
+    class Insatiable(Securable):
+        def secure(self, channel: ChannelKey) -> bool:
+            self.asked.append(channel)
+            return True
+
+    async with Insatiable({MAIN}) as server:
+        with pytest.raises(LinkError):
+            await spicetui.connect(server)
+        assert len(server.connections) == 2
+
+
 async def test_another_channel_is_refused() -> None:
     """One error comes out, not a group of them, and everything is closed."""
     async with FakeServer(refuse={DISPLAY: LinkErr.BAD_CONNECTION_ID}) as server:

@@ -96,7 +96,7 @@ def run(
         return asyncio.run(_run(listen, unix_path, ready_fd, password, announce))
     except (OSError, ValueError) as error:
         where = unix_path or listen or DEFAULT_LISTEN
-        reason = getattr(error, "strerror", None) or error
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         sys.stderr.write(f"spicetui: cannot listen on {where}: {reason}; choose another with --listen\n")
         return 1
 
