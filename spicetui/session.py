@@ -245,7 +245,11 @@ class Session:
             self.driver.closed(None)
 
     async def _first_messages(self) -> None:
-        waiting = [self.channels[key].first_message.wait() for key, task in self._tasks.items() if not task.done()]
+        waiting = [
+            self.channels[key].first_message.wait()
+            for key, task in self._tasks.items()
+            if not task.done() and key.type is not ChannelType.MAIN  # whose silence is what connecting waits for
+        ]
         if waiting and not self._over.done():
             try:
                 async with asyncio.timeout(FIRST_MESSAGE_SECONDS):

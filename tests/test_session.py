@@ -25,6 +25,7 @@ from peer.fake_server import (
 
 import spicetui
 from spicetui import ChannelKey, ChannelType, Options
+from spicetui import session as session_module
 from spicetui.channels import progress
 from spicetui.client import Client
 from spicetui.errors import AuthError, ChannelClosed, ConnectError, FeatureMissing, LinkError, SpiceError
@@ -253,7 +254,9 @@ async def test_of_several_errors_the_password_s_is_shown() -> None:
         assert isinstance(caught.value, AuthError) or server.link_messages[-1].channel_type == ChannelType.CURSOR
 
 
-async def test_nothing_answers_in_time() -> None:
+async def test_nothing_answers_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout is for all of it, closing included."""
+    monkeypatch.setattr(session_module, "FIRST_MESSAGE_SECONDS", 1000.0)
     async with FakeServer(silent=True) as server:
         with pytest.raises(ConnectError, match="no answer within"):
             await spicetui.connect(server, timeout=0.05)
