@@ -28,9 +28,7 @@ class ChannelMachine:
     acknowledgements (and so the peer's flow control) follow.  Answers due gather in ``data_to_send``.
     """
 
-    def __init__(
-        self, messages: Messages, mini_header: bool, *, client: bool = True, max_body: int = MAX_BODY
-    ) -> None:
+    def __init__(self, messages: Messages, mini_header: bool, *, client: bool = True, max_body: int = MAX_BODY) -> None:
         self.messages = messages
         self.client = client
         self._framer = Framer(mini_header, max_body)
