@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .link import Link
 
 BACKDROP = 0x101418
-COVERED_FPS = 3  # while another screen lies over the picture, the compositor draws it
+COVERED_FPS = 1  # while another screen lies over the picture, the compositor draws it: 100 times the work
 _SYNC_START, _SYNC_END = b"\x1b[?2026h", b"\x1b[?2026l"
 _CELL_PX = Size(8, 16)  # where the terminal tells no cell size
 
