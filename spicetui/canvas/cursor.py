@@ -109,7 +109,7 @@ def decode_cursor(shape: CursorShape) -> Cursor:
         data = _bytes(shape.data, 0, width * height * 4)
         return _cursor(header, data.view(np.uint32).reshape(height, width), None)
     colours, mask, white = _coloured(header, shape.data)
-    invert = mask & (colours == white)
+    invert = mask & white
     colours = np.where(mask, colours, colours | np.uint32(0xFF000000))
     return _cursor(header, colours, invert)
 
@@ -120,11 +120,11 @@ def _bytes(data: Buffer, start: int, count: int) -> Bytes:
     return np.frombuffer(data, np.uint8, count, start) if count else np.zeros(0, np.uint8)
 
 
-def _coloured(header: CursorHeader, data: Buffer) -> tuple[Words, Flags, int]:
-    """Colours as 0xAARRGGBB, where the screen shows through, and the colour that inverts it there."""
+def _coloured(header: CursorHeader, data: Buffer) -> tuple[Words, Flags, Flags]:
+    """Colours as 0xAARRGGBB, where the screen shows through, and where the colour would invert it."""
     width, height = header.width, header.height
     count = width * height
-    white = 0xFFFFFF
+    white: Flags | None = None
     if header.type == CursorType.COLOR32:
         used = count * 4
         colours = _bytes(data, 0, used).view(np.uint32)
@@ -137,7 +137,7 @@ def _coloured(header: CursorHeader, data: Buffer) -> tuple[Words, Flags, int]:
         used = count * 2
         v = _bytes(data, 0, used).view(np.uint16).astype(np.uint32)
         colours = ((v & 0x1F) << 3 | (v & 0x3E0) << 6 | (v & 0x7C00) << 9).astype(np.uint32)
-        white = 0xF8F8F8
+        white = v == 0x7FFF
     elif header.type == CursorType.COLOR8:
         colours = _bytes(data, count, 1024).view(np.uint32)[_bytes(data, 0, count)]
         used = count + 1024
@@ -156,7 +156,10 @@ def _coloured(header: CursorHeader, data: Buffer) -> tuple[Words, Flags, int]:
         mask = np.unpackbits(packed, axis=1, count=width)
     else:
         mask = np.unpackbits(_bytes(data, used, (count + 7) // 8), count=count)
-    return colours.reshape(height, width), mask.reshape(height, width).astype(np.bool_), white
+    if white is None:
+        white = colours == 0xFFFFFF
+    shape = (height, width)
+    return colours.reshape(shape), mask.reshape(shape).astype(np.bool_), white.reshape(shape)
 
 
 def _mono(header: CursorHeader, data: Buffer) -> Cursor:

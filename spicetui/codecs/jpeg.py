@@ -21,7 +21,8 @@ def decode(data: Buffer, size: tuple[int, int] | None = None) -> Bgrx:
     if _decode is None:
         _decode = _find()
     pixels = _decode(data, size)
-    pixels[:, :, 3] = 0
+    words = pixels.view(np.uint32)
+    words &= np.uint32(0xFFFFFF)
     return pixels
 
 
