@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import _thread
 import builtins
-import hashlib
 import importlib.machinery
 import importlib.util
 import os
@@ -37,6 +36,7 @@ NULL = None
 
 # C types. The kernels' annotations use them; the interpreter has int for numbers and views for pointers.
 uchar: TypeAlias = builtins.int
+short: TypeAlias = builtins.int
 ushort: TypeAlias = builtins.int
 uint: TypeAlias = builtins.int
 longlong: TypeAlias = builtins.int
@@ -224,6 +224,8 @@ def binary(module: str) -> Path | None:
 
 def source_hash(source: Path) -> str:
     """Of the kernel whose .py is `source`, with its .pxd and ours; the build backend computes the same."""
+    import hashlib  # only checks come here
+
     digest = hashlib.sha256()
     for path in (source, source.with_suffix(".pxd"), Path(__file__).with_suffix(".pxd")):
         digest.update(path.read_bytes() if path.exists() else b"")
