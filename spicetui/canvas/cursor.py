@@ -151,7 +151,7 @@ def _coloured(header: CursorHeader, data: Buffer) -> tuple[Words, Flags, Flags]:
         raise CodecError(f"cursor of unknown type {header.type}")
     # The mask's bits follow each other without a gap between the rows, unless the length says otherwise.
     row = (width + 7) // 8
-    if width % 8 and len(data) - used == row * height:
+    if (count + 7) // 8 != row * height == len(data) - used:
         packed = _bytes(data, used, row * height).reshape(height, row)
         mask = np.unpackbits(packed, axis=1, count=width)
     else:
