@@ -209,7 +209,10 @@ def fit(pixels: video.Bgrx, dest: Rect, surface: Surface) -> Picture | None:
         words = words[y1 - dest.y : y2 - dest.y, x1 - dest.x : x2 - dest.x]
     else:
         area = Rect(0, 0, width, height)
-        words = scaled(words, PixelFormat.XRGB, area, dest, part, ImageScaleMode.NEAREST)
+        try:
+            words = scaled(words, PixelFormat.ARGB, area, dest, part, ImageScaleMode.NEAREST)  # opaque already
+        except CodecError:
+            return None  # beyond the numbers that the reference scales with, which then shows nothing
     return Picture(convert(words, PixelFormat.XRGB, surface.pixel_format), x1, y1)
 
 

@@ -1,9 +1,8 @@
 """Video streams: MJPEG by the JPEG codec, VP8, VP9, H.264 and H.265 by libavcodec where PyAV is installed.
 
-Colours are what the reference shows.  MJPEG is decoded with libjpeg's fast DCT and plain chroma upsampling, as
-spice-gtk's built-in decoder does, which gives the same bytes.  The others are converted by libswscale, chroma repeated,
-with the matrix that the stream names or else GStreamer's choice by height; GStreamer rounds more coarsely, so the two
-are up to 5 levels apart (1.5 on average), the exact formula up to 3 from here and up to 6 from GStreamer.
+Colours are what the reference shows, to the bit.  MJPEG is decoded with libjpeg's fast DCT and plain chroma upsampling,
+as in spice-gtk's built-in decoder; the others are converted as GStreamer does, with the matrix that the stream names
+or else GStreamer's choice by height.  Only formats that no server's encoder makes (ten bits) go through libswscale.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ..errors import CodecError, FeatureMissing
 from ..features import brings_its_libraries
 from ..wire.core import Buffer
 from ..wire.enums import VideoCodecType
-from . import jpeg
+from . import jpeg, yuv
 from .limits import MAX_PIXELS, check_size
 
 if TYPE_CHECKING:
@@ -162,7 +161,6 @@ class _Libav:
         self._codec = codec
         self._size = (width, height)
         self._packet: Any = av.Packet
-        self._new_frame = av.VideoFrame
         self._interpolation = Interpolation
         self._errors: tuple[type[Exception], ...] = (av.FFmpegError, ValueError, OverflowError)
         self._context = cast("VideoCodecContext", av.CodecContext.create(_LIBAV[codec], "r"))
@@ -210,15 +208,14 @@ class _Libav:
 
     def _pixels(self, frame: VideoFrame) -> Bgrx:
         width, height = frame.width, frame.height
-        matrix = _matrix(frame, self._codec)
-        interpolation = None
-        if frame.format.name in _HALVED_CHROMA:
-            if height % 2 or 0 < width % 8 <= 4:
-                frame = self._padded(frame)
-        else:
-            interpolation = int(self._interpolation.POINT | self._interpolation.ACCURATE_RND)
+        number, matrix = _matrix(frame, self._codec)
+        if frame.format.name in _PLANAR:
+            y, u, v = (_samples(plane) for plane in frame.planes)
+            full_range = frame.format.name.startswith("yuvj") or frame.color_range == _FULL_RANGE
+            return yuv.to_bgrx((y, u, v), matrix, full_range)
+        interpolation = int(self._interpolation.POINT | self._interpolation.ACCURATE_RND)
         bgra = self._reformatter.reformat(
-            frame, format="bgra", src_colorspace=matrix, interpolation=interpolation, threads=1
+            frame, format="bgra", src_colorspace=number, interpolation=interpolation, threads=1
         )
         plane: Any = bgra.planes[0]
         # The array keeps the plane alive; rows are padded to the alignment of the CPU's vectors.
@@ -226,18 +223,9 @@ class _Libav:
         pixels: Bgrx = np.ndarray((height, width, 4), np.uint8, buffer=plane, strides=strides)
         return pixels
 
-    def _padded(self, frame: VideoFrame) -> VideoFrame:
-        """The same with sides that libswscale's fast path takes; it leaves up to four columns of others unwritten."""
-        padded = self._new_frame(-(-frame.width // 8) * 8, -(-frame.height // 2) * 2, frame.format.name)
-        padded.color_range = frame.color_range
-        for source, target in zip(frame.planes, padded.planes, strict=True):
-            rows, columns = source.height, source.width
-            _samples(target)[:rows, :columns] = _samples(source)[:rows, :columns]
-        return padded
-
 
 def _samples(plane: Any) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
+    return np.ndarray((plane.height, plane.width), np.uint8, buffer=plane, strides=(plane.line_size, 1))
 
 
 def _aligned(length: int) -> int:
@@ -245,16 +233,25 @@ def _aligned(length: int) -> int:
     return -(-length // 64) * 64
 
 
-#: 4:2:0 of eight bits, all that the servers' encoders make.
-_HALVED_CHROMA: Final = ("yuv420p", "yuvj420p")
+#: Formats of eight bits in three planes: all that servers' encoders make.
+_PLANAR: Final = frozenset(f"yuv{j}{chroma}p" for j in ("", "j") for chroma in (420, 422, 444))
+_FULL_RANGE: Final = 2
 
-#: libswscale's matrix for libavutil's name of it; 2 is "unspecified".
-_MATRICES: Final = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+#: By libavutil's number of it: libswscale's number, and the matrix.
+_MATRICES: Final = {
+    1: (1, yuv.BT709),
+    4: (4, yuv.FCC),
+    5: (5, yuv.BT601),
+    6: (5, yuv.BT601),
+    7: (7, yuv.SMPTE240M),
+    9: (9, yuv.BT2020),
+    10: (9, yuv.BT2020),
+}
 
 
-def _matrix(frame: VideoFrame, codec: VideoCodecType) -> int:
-    """What the stream names, else BT.601 up to 576 lines and BT.709 above."""
+def _matrix(frame: VideoFrame, codec: VideoCodecType) -> tuple[int, yuv.Matrix]:
+    """What the stream names, else BT.601 up to 576 lines and BT.709 above, as GStreamer takes it."""
     named = _MATRICES.get(int(frame.colorspace))
     if named is None or codec is VideoCodecType.VP8:  # VP8 knows but one matrix, and GStreamer encodes with either
-        return 5 if frame.height <= 576 else 1
+        return _MATRICES[5 if frame.height <= 576 else 1]
     return named

@@ -398,11 +398,12 @@ def test_a_place_outside_shows_nothing(dest: Rect) -> None:
 
 def test_an_enormous_place_costs_no_more_than_the_surface() -> None:
     surface = Surface(0, 160, 100, SurfaceFmt.FMT_32_xRGB)
-    found = fit(
-        np.full((HEIGHT, WIDTH, 4), 9, np.uint8), Rect(-(1 << 30), -(1 << 30), (1 << 31) - 1, (1 << 31) - 1), surface
-    )
+    pixels = np.full((HEIGHT, WIDTH, 4), 9, np.uint8)
+    found = fit(pixels, Rect(-10_000, -10_000, 20_000, 20_000), surface)
     assert found is not None
     assert found.pixels.shape == (100, 160)
+    # Beyond the reference's fixed point it shows nothing, and so do we.
+    assert fit(pixels, Rect(-(1 << 30), -(1 << 30), (1 << 31) - 1, (1 << 31) - 1), surface) is None
 
 
 @pytest.mark.parametrize("fmt", [SurfaceFmt.FMT_16_555, SurfaceFmt.FMT_16_565, SurfaceFmt.FMT_32_ARGB])
