@@ -6,6 +6,7 @@ reference client sees the same pages from a server of the same sort; a scene tha
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,8 +57,16 @@ GROUPS: dict[str, tuple[Sequence[Scene], tuple[int, int]]] = {
 SHOWN = 12
 """Scenes that differ named in a failure; all are in the table."""
 
-KNOWN: dict[tuple[str, str], str] = {}
-"""(target, scene) that may differ from the reference, and why."""
+KNOWN: dict[str, str] = {
+    r"composite (color-dodge|color-burn|soft-light|hue|saturation|color|luminosity)(,|$)": (
+        "blend modes that divide are counted as not drawn"
+    ),
+}
+"""Scenes that may differ from the reference, by their names, and why; a reason that no longer holds fails too."""
+
+
+def known_reason(scene: str) -> str:
+    return next((reason for pattern, reason in KNOWN.items() if re.match(pattern, scene)), "")
 
 
 @pytest.fixture(scope="session")
@@ -146,22 +155,27 @@ def test_a_connected_client_draws_what_the_reference_draws(
             f"{count} {name} were sent as {received[name]}: the server drew them itself"
         )
     wrong: list[str] = []
+    met: set[str] = set()
     for name, (scenes, size) in GROUPS.items():
-        count = differing = worst = 0
+        count = known = differing = worst = 0
         for page, truth, shown in zip(pages(scenes, target, *size), reference[name], ours[name], strict=True):
             for scene, area in zip(page.scenes, page.cells, strict=True):
                 count += 1
                 found = picture.difference(shown[area.slices()], truth[area.slices()])
                 if not found:
                     continue
-                reason = KNOWN.get((target.name, scene.name), "")
+                reason = known_reason(scene.name)
+                met.add(reason)
                 row("scenes that differ", target=target.name, scene=scene.name, difference=found, reason=reason)
-                if not reason:
+                if reason:
+                    known += 1
+                else:
                     differing += 1
                     worst = max(worst, picture.levels_apart(shown[area.slices()], truth[area.slices()]))
                     wrong.append(f"{scene.name}: {found}")
-        row("scenes", group=name, target=target.name, scenes=count, differing=differing, levels=worst)
+        row("scenes", group=name, target=target.name, scenes=count, differing=differing, levels=worst, known=known)
     assert not wrong, f"{len(wrong)} scenes differ on {target.name}: " + "; ".join(wrong[:SHOWN])
+    assert set(KNOWN.values()) <= met, f"no longer true: {set(KNOWN.values()) - met}"
 
 
 def test_what_the_reference_cannot_draw(scene_program: Path, private: Path, row: Row) -> None:
