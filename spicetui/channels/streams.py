@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -160,11 +161,9 @@ class Stream:
         self.schedule: Schedule[Picture] = Schedule(codec in video.INDEPENDENT)
         self.reports: Reports | None = None
         self.failures = 0
-        self.arrived = asyncio.Event()  # there may be something to decode
         self.room = asyncio.Event()  # something was decoded
         self.decoder: video.Decoder | None = None
         self.working: Future[Picture | None] | None = None
-        self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
 
     def prepare(self, frame: Frame[Picture]) -> Picture | None:
@@ -184,8 +183,6 @@ class Stream:
     def close(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        if self.task is not None:
-            self.task.cancel()
         self.room.set()
         if self.working is not None:
             self.working.add_done_callback(self._close_decoder)  # at once when it is done
@@ -338,9 +335,7 @@ class Streams:
             report = stream.reports.arrived(time, margin, self._screen.audio_delay(), _seconds())
             if report is not None:
                 self._screen.report(report)
-        if stream.task is None:
-            stream.task = asyncio.create_task(self._work(stream), name=f"stream {id}")
-        stream.arrived.set()
+        self._feed(stream)
         return self._wait_for_room(stream) if stream.schedule.full else None
 
     def _grow(self, stream: Stream, size: tuple[int, int]) -> None:
@@ -371,7 +366,7 @@ class Streams:
         self._refused[id] = None
         self._screen.report(invalid_report(id))
 
-    def _failed(self, stream: Stream, error: Exception) -> None:
+    def _failed(self, stream: Stream, error: BaseException) -> None:
         """A frame that did not decode: what builds on it would be shown wrong, so another picture has to come."""
         name = stream.codec.name.lower()
         stream.failures += 1
@@ -389,28 +384,34 @@ class Streams:
 
     # --- decoding
 
-    async def _work(self, stream: Stream) -> None:
-        """Feeds the decoder, one frame at a time and no further ahead than the schedule wants."""
-        while self._active.get(stream.create.id) is stream:
-            frame = stream.schedule.next(self._screen.mm_time())
-            if frame is None:
-                stream.arrived.clear()
-                await stream.arrived.wait()
-                continue
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(WORKERS, "spice video")
-            stream.working = self._pool.submit(stream.prepare, frame)
-            picture = None
-            try:
-                picture = await asyncio.wrap_future(stream.working)
-            except Exception as error:
-                stream.schedule.decoded(frame, None)
-                self._failed(stream, error)
-            else:
-                stream.failures = 0
-                stream.schedule.decoded(frame, picture)
-                self._show(stream)
-            stream.room.set()
+    def _feed(self, stream: Stream) -> None:
+        """Gives the decoder its next frame; one at a time, and no further ahead than the schedule wants."""
+        if stream.working is not None:
+            return
+        frame = stream.schedule.next(self._screen.mm_time())
+        if frame is None:
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(WORKERS, "spice video")
+        stream.working = self._pool.submit(stream.prepare, frame)
+        done = partial(self._decoded, stream, frame)
+        stream.working.add_done_callback(partial(_call, asyncio.get_running_loop(), done))
+
+    def _decoded(self, stream: Stream, frame: Frame[Picture], work: Future[Picture | None]) -> None:
+        stream.working = None
+        stream.room.set()
+        if self._active.get(stream.create.id) is not stream:
+            return
+        error = work.exception()
+        if error is None:
+            stream.failures = 0
+            stream.schedule.decoded(frame, work.result())
+            self._show(stream)
+        else:
+            stream.schedule.decoded(frame, None)
+            self._failed(stream, error)
+        if self._active.get(stream.create.id) is stream:
+            self._feed(stream)
 
     # --- showing
 
@@ -422,7 +423,7 @@ class Streams:
         now = self._screen.mm_time()
         frame = stream.schedule.due(now)
         if frame is not None:
-            stream.arrived.set()
+            self._feed(stream)
             if frame.picture is not None:
                 self._draw(stream, frame.picture)
         delay = stream.schedule.delay(now)
@@ -450,6 +451,14 @@ class Streams:
             schedule.shown,
             schedule.dropped,
         )
+
+
+def _call(loop: asyncio.AbstractEventLoop, done: Callable[[Any], None], work: Future[Any]) -> None:
+    """From a worker thread to the loop."""
+    try:
+        loop.call_soon_threadsafe(done, work)
+    except RuntimeError:
+        pass  # the loop is closed, and nobody waits for the frame
 
 
 def _seconds() -> float:
