@@ -17,6 +17,7 @@ if not cython.compiled:
 
 COMPILED: bool = cython.compiled
 INDEXED = 0x01000000
+FLAT = 4  # differences up to this inside a cell are not worth two colours
 CELL_BYTES = 64  # at most, of one encoded cell with its cursor movement
 
 
@@ -238,6 +239,8 @@ def _quadrants(
     green: cython.uint
     blue: cython.uint
     shift: cython.uint
+    wide: cython.uint
+    flat: cython.uint = 4  # FLAT
     middle: cython.uint
     mask: cython.uint
     count: cython.uint
@@ -262,19 +265,33 @@ def _quadrants(
                 cells[to + 1] = p0
                 cells[to + 2] = p0
                 continue
+            red_all = (p0 >> 16 & 255) + (p1 >> 16 & 255) + (p2 >> 16 & 255) + (p3 >> 16 & 255)
+            green_all = (p0 >> 8 & 255) + (p1 >> 8 & 255) + (p2 >> 8 & 255) + (p3 >> 8 & 255)
+            blue_all = (p0 & 255) + (p1 & 255) + (p2 & 255) + (p3 & 255)
             red = _bounds(p0 >> 16 & 255, p1 >> 16 & 255, p2 >> 16 & 255, p3 >> 16 & 255)
             green = _bounds(p0 >> 8 & 255, p1 >> 8 & 255, p2 >> 8 & 255, p3 >> 8 & 255)
             blue = _bounds(p0 & 255, p1 & 255, p2 & 255, p3 & 255)
             # Divide at the middle of the widest channel.
+            wide = green
             middle = (green >> 8) + (green & 255)
             shift = 8
             if (red >> 8) - (red & 255) > (green >> 8) - (green & 255):
-                green = red
+                wide = red
                 middle = (red >> 8) + (red & 255)
                 shift = 16
-            if (blue >> 8) - (blue & 255) > (green >> 8) - (green & 255):
+            if (blue >> 8) - (blue & 255) > (wide >> 8) - (wide & 255):
                 middle = (blue >> 8) + (blue & 255)
                 shift = 0
+            if (
+                (red >> 8) - (red & 255) <= flat
+                and (wide >> 8) - (wide & 255) <= flat
+                and (blue >> 8) - (blue & 255) <= flat
+            ):
+                front = (red_all + 2) >> 2 << 16 | (green_all + 2) >> 2 << 8 | (blue_all + 2) >> 2
+                cells[to] = 0x20
+                cells[to + 1] = front
+                cells[to + 2] = front
+                continue
             mask = 0
             count = red1 = green1 = blue1 = 0
             if 2 * (p0 >> shift & 255) > middle:
@@ -301,9 +318,6 @@ def _quadrants(
                 red1 += p3 >> 16 & 255
                 green1 += p3 >> 8 & 255
                 blue1 += p3 & 255
-            red_all = (p0 >> 16 & 255) + (p1 >> 16 & 255) + (p2 >> 16 & 255) + (p3 >> 16 & 255)
-            green_all = (p0 >> 8 & 255) + (p1 >> 8 & 255) + (p2 >> 8 & 255) + (p3 >> 8 & 255)
-            blue_all = (p0 & 255) + (p1 & 255) + (p2 & 255) + (p3 & 255)
             front = _average(red1, count) << 16 | _average(green1, count) << 8 | _average(blue1, count)
             count = 4 - count
             back = (
@@ -349,13 +363,34 @@ def halves(sub: memoryview, cells: memoryview, columns: int, rect: tuple[int, in
     y1: cython.Py_ssize_t = rect[3]
     upper: cython.uint
     lower: cython.uint
+    red: cython.uint
+    green: cython.uint
+    blue: cython.uint
+    flat: cython.uint = 4  # FLAT
     with cython.nogil:
         for y in range(y0, y1):
             for x in range(x0, x1):
                 upper = c_sub[2 * y * c_columns + x]
                 lower = c_sub[(2 * y + 1) * c_columns + x]
                 to = 3 * (y * c_columns + x)
-                c_cells[to] = 0x20 if upper == lower else 0x2584
+                c_cells[to] = 0x2584
+                if upper != lower:
+                    red = _bounds(upper >> 16 & 255, lower >> 16 & 255, upper >> 16 & 255, lower >> 16 & 255)
+                    green = _bounds(upper >> 8 & 255, lower >> 8 & 255, upper >> 8 & 255, lower >> 8 & 255)
+                    blue = _bounds(upper & 255, lower & 255, upper & 255, lower & 255)
+                    if (
+                        (red >> 8) - (red & 255) <= flat
+                        and (green >> 8) - (green & 255) <= flat
+                        and (blue >> 8) - (blue & 255) <= flat
+                    ):
+                        upper = (
+                            ((upper >> 16 & 255) + (lower >> 16 & 255) + 1) >> 1 << 16
+                            | ((upper >> 8 & 255) + (lower >> 8 & 255) + 1) >> 1 << 8
+                            | ((upper & 255) + (lower & 255) + 1) >> 1
+                        )
+                        lower = upper
+                if upper == lower:
+                    c_cells[to] = 0x20
                 c_cells[to + 1] = lower
                 c_cells[to + 2] = upper
 

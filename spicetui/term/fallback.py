@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ._kernels import BLOCKS, INDEXED
+from ._kernels import BLOCKS, FLAT, INDEXED
 
 Rectangle = tuple[int, int, int, int]
 
@@ -80,22 +80,29 @@ def quadrants(sub: memoryview, cells: memoryview, columns: int, rect: Rectangle)
     mask = above[0] | above[1] * 2 | above[2] * 4 | above[3] * 8
     swapped = above[0]
     mask = np.where(swapped, 15 - mask, mask)
-    solid = count == 0
+    solid = (high - low).max(axis=0) <= FLAT
+    red, green, blue = ((total[n] + 2) >> 2 for n in (1, 0, 2))
+    even = red << 16 | green << 8 | blue
+    mask = np.where(solid, 0, mask)
     target = _words(cells, -1, columns, 3)[y0:y1, x0:x1]
     target[..., 0] = _BLOCKS[mask]
-    target[..., 1] = np.where(solid, points[0], np.where(swapped, back, front))
-    target[..., 2] = np.where(solid, points[0], np.where(swapped, front, back))
+    target[..., 1] = np.where(solid, even, np.where(swapped, back, front))
+    target[..., 2] = np.where(solid, even, np.where(swapped, front, back))
 
 
 def halves(sub: memoryview, cells: memoryview, columns: int, rect: Rectangle) -> None:
     """As :func:`._kernels.halves`."""
     x0, y0, x1, y1 = rect
     source = _words(sub, -1, columns)[2 * y0 : 2 * y1, x0:x1]
-    upper, lower = source[0::2], source[1::2]
+    upper, lower = source[0::2].astype(np.int32), source[1::2].astype(np.int32)
+    shifts = (16, 8, 0)
+    parts = [(upper >> shift & 255, lower >> shift & 255) for shift in shifts]
+    solid = np.logical_and.reduce([abs(above - below) <= FLAT for above, below in parts])
+    even = np.bitwise_or.reduce([(a + b + 1) >> 1 << shift for (a, b), shift in zip(parts, shifts, strict=True)])
     target = _words(cells, -1, columns, 3)[y0:y1, x0:x1]
-    target[..., 0] = np.where(upper == lower, 0x20, 0x2584)
-    target[..., 1] = lower
-    target[..., 2] = upper
+    target[..., 0] = np.where(solid, 0x20, 0x2584)
+    target[..., 1] = np.where(solid, even, lower)
+    target[..., 2] = np.where(solid, even, upper)
 
 
 @lru_cache(4096)

@@ -95,6 +95,7 @@ def test_many_pixels_in_a_sub_cell(size: Size, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("width", [1500, 6000])
 def test_averages_are_exact(width: int) -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (300, width, 4), dtype=np.uint8)
+    pixels[150:] //= 2
     mapping = Mapping(Size(width, 300), Size(1, 1), CellKind.HALF.sub)
     plane = CellPlane(CellKind.HALF)
     plane.resize(Size(1, 1))
@@ -123,6 +124,18 @@ def test_quadrants_of_two_colours_are_exact() -> None:
         for bit in range(4):
             word = front if shape >> bit & 1 else back
             assert word == (0xC86432 if mask >> bit & 1 else 0x0A141E)
+
+
+@pytest.mark.parametrize("kind", list(CellKind))
+@pytest.mark.parametrize(("difference", "flat"), [(_kernels.FLAT, True), (_kernels.FLAT + 1, False)])
+def test_what_hardly_differs_is_one_colour(kind: CellKind, difference: int, flat: bool) -> None:
+    plane = CellPlane(kind)
+    plane.resize(Size(1, 1))
+    plane.place(Mapping(Size(2, 2), Size(1, 1), kind.sub, Scale.FIT))
+    pixels = np.full((2, 2, 4), 100, np.uint8)
+    pixels[1, :, 1] += difference
+    plane.draw(pixels, [Rect(0, 0, 2, 2)])
+    assert (plane.wanted[0, 0, 0] == cells.SPACE) is flat
 
 
 def replay(plane: CellPlane, frames: list[bytes]) -> Terminal:
