@@ -19,7 +19,7 @@ Indices = npt.NDArray[np.int64]
 Span = tuple[int, int, int]  # y, first x, x behind the last
 
 #: Dashes and rows of them that one operation may come to.
-MAX_SPANS = 1 << 17
+MAX_SPANS = 1 << 16
 
 _MITER_LIMIT = 108.856472512142  # 1 / sin(11 degrees / 2) squared
 

@@ -1,7 +1,6 @@
 """The operators of DRAW_COMPOSITE by pixman's numbers: Porter-Duff, its disjoint and conjoint kinds, blend modes.
 
-Those that divide are computed with floats, the others with eight bits, as pixman does. The blend modes that divide
-(colour dodge and burn, soft light, hue and its kin) are not known here.
+Those that divide are computed with floats, the others with eight bits, as pixman does.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import modes
 from .blend import Operator, channels, times, words
 from .convert import Words
 
@@ -24,16 +24,15 @@ PLAIN = {
     **{int(operator): operator for operator in Operator},
     **{kind | operator: operator for kind in (0x10, 0x20) for operator in (Operator.CLEAR, Operator.SRC, Operator.DST)},
 }
-_TINY = np.float32(np.finfo(np.float32).tiny)
 
 
 def known(operator: int) -> bool:
-    return operator <= SATURATE or operator in _RATIOS or operator in _BLENDS
+    return operator <= SATURATE or operator in _RATIOS or operator in _BLENDS or operator in modes.MODES
 
 
 def wide(operator: int) -> bool:
     """Whether it is computed with floats."""
-    return operator in _RATIOS and operator not in PLAIN
+    return operator in modes.MODES or (operator in _RATIOS and operator not in PLAIN)
 
 
 def blended(operator: int, source: Words, mask: Words | None, dest: Words, component: bool) -> Words:
@@ -117,13 +116,9 @@ def _blend(
 _ONE = np.float32(1)
 
 
-def _zero(v: Floats) -> Any:
-    return (v > -_TINY) & (v < _TINY)
-
-
 def _ratio(numerator: Floats, denominator: Floats, otherwise: float, rest: bool) -> Floats:
     """A quotient, or one minus it, between 0 and 1; *otherwise* where the denominator is 0."""
-    nothing = _zero(denominator)
+    nothing = modes.is_zero(denominator)
     quotient = numerator / np.where(nothing, _ONE, denominator)
     return np.where(nothing, np.float32(otherwise), np.clip(_ONE - quotient if rest else quotient, 0, 1))
 
@@ -182,8 +177,10 @@ _RATIOS: dict[int, tuple[_Factor, _Factor]] = {
 
 
 def composite_wide(operator: int, source: Floats, mask: Floats | None, dest: Floats, component: bool) -> Words:
-    """As :func:`blended`, by a kind of Porter-Duff, of channels from 0 to 1."""
+    """As :func:`blended`, by those that are :func:`wide`, of channels from 0 to 1."""
     s, d = source, dest
+    if component and operator in modes.TOGETHER:
+        return _words(d)
     sa, da = s[:, :, 3:], d[:, :, 3:]
     if mask is not None:
         m = mask
@@ -192,11 +189,18 @@ def composite_wide(operator: int, source: Floats, mask: Floats | None, dest: Flo
             s = s * m
         else:
             m = m[:, :, 3:]
+            if operator in modes.TOGETHER:  # pixman takes it twice for green, and for blue only whether it is 0
+                m = np.concatenate((np.sign(m), m * m, m, m), axis=2)
             s = s * m
             sa = s[:, :, 3:]
     sa = np.broadcast_to(sa, s.shape)
     da = np.broadcast_to(da, d.shape)
+    if operator in modes.MODES:
+        return _words(modes.mixed(operator, s, sa, d, da))
     of_source, of_dest = _RATIOS[operator]
-    total = np.minimum(_ONE, s * of_source(sa, da) + d * of_dest(da, sa))
-    level = (np.clip(total, 0, 1) * np.float32(256)).astype(np.int32)
+    return _words(np.minimum(_ONE, s * of_source(sa, da) + d * of_dest(da, sa)))
+
+
+def _words(value: Floats) -> Words:
+    level = (np.clip(value, 0, 1) * np.float32(256)).astype(np.int32)
     return words((level - (level >> 8)).astype(np.uint16))
