@@ -177,17 +177,17 @@ class VMView(Widget):
             return
         loop = asyncio.get_running_loop()
         driver = self.app.terminal_driver
+        if driver is not None and not driver.writer.ready():
+            patience = driver.writer.patience()
+            if patience is not None:
+                self._timer = loop.call_later(patience, self._present)
+            return  # or the writer tells when there is room
         if driver is None or self.app.screen is not self.screen:
             self._next = loop.time() + (1 / COVERED_FPS if driver is not None else self.interval)
             self._draw()
             self._note_frame(loop.time())
             self.refresh()
             return
-        if not driver.writer.ready():
-            patience = driver.writer.patience()
-            if patience is not None:
-                self._timer = loop.call_later(patience, self._present)
-            return  # or the writer tells when there is room
         self._next = loop.time() + self.interval
         self._draw()
         data = self.plane.difference(self.origin)

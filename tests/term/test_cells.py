@@ -135,7 +135,7 @@ def test_what_hardly_differs_is_one_colour(kind: CellKind, difference: int, flat
     pixels = np.full((2, 2, 4), 100, np.uint8)
     pixels[1, :, 1] += difference
     plane.draw(pixels, [Rect(0, 0, 2, 2)])
-    assert (plane.wanted[0, 0, 0] == cells.SPACE) is flat
+    assert bool(plane.wanted[0, 0, 0] == cells.SPACE) is flat
 
 
 def replay(plane: CellPlane, frames: list[bytes]) -> Terminal:
