@@ -7,12 +7,13 @@ in order and are those of the video, its colours are the reference client's, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from video_clips import clip
 
 import spicetui
 from spicetui.channels.streams import Streams
@@ -23,6 +24,7 @@ from spicetui.wire.enums import VideoCodecType
 from . import library, picture, videos
 from .conftest import Row
 from .reference import Reference
+from .stream_device import DISPLAY, StreamDevice
 from .xspice import Xspice
 
 TABLE = "video streams of Xspice"
@@ -221,3 +223,67 @@ async def test_a_stream_that_fails_goes_on_as_pictures(
             played = watching.streams.played()["vp8"]
             assert not played.shown
             row(TABLE, server="vp8 that does not decode", size="640x360", arrived=played.arrived, shown=0)
+
+
+class Album(library.Watcher):
+    """Keeps every picture of one display."""
+
+    def __init__(self, display: int) -> None:
+        super().__init__()
+        self.display = display
+        self.pictures: list[picture.Picture] = []
+
+    def display_refresh(self, surface: spicetui.Surface, damage: Sequence[spicetui.Rect]) -> None:
+        if surface.display == self.display:
+            self.pictures.append(surface.pixels[:, :, 2::-1].copy())
+        super().display_refresh(surface, damage)
+
+
+async def test_a_stream_device_with_each_codec(private: Path, row: Row) -> None:
+    """A guest that encodes for itself, the only source of H.265: packets of our own, equal to the reference's bits."""
+    videos.needs_gstreamer()
+    width, height, count = 160, 120, 4
+    device = StreamDevice(private)
+    driver = Album(DISPLAY)
+    with device.machine as machine:
+        await asyncio.to_thread(device.wait_ready)
+        with Reference(private, machine.address()) as reference:
+            async with await library.connect(machine.address(), driver) as client:
+                display = client.displays[DISPLAY]
+                for codec in VideoCodecType:
+                    name = codec.name.lower()
+                    device.format(codec, width, height)
+                    for packet in clip(codec, width, height, count):
+                        device.frame(packet)
+
+                    def seen(name: str = name) -> bool:
+                        played = display.streams.played().get(name)
+                        return played is not None and played.arrived == played.shown + played.dropped == count
+
+                    assert await driver.until(seen, 40), display.streams.played()
+                    assert display.streams.codecs() == [name]
+                    await asyncio.to_thread(_reference_shows, reference, driver.pictures[-2:])
+                    counts = display.streams.played()[name]
+                    row(
+                        TABLE,
+                        server=f"{name}, stream device",
+                        size=f"{width}x{height}",
+                        arrived=counts.arrived,
+                        late=counts.late,
+                        shown=counts.shown,
+                        dropped=counts.dropped,
+                        levels_apart=0,
+                    )
+                assert not client.unsupported
+
+
+def _reference_shows(reference: Reference, ours: list[picture.Picture]) -> None:
+    """One of our last two pictures, bit for bit: the reference holds an H.26x frame back until the next one comes."""
+    differences: list[str] = []
+    for _ in range(40):  # it waits for its clock, and the machine's text cursor blinks beside it
+        reference.rest(100, DISPLAY)
+        theirs = reference.picture(DISPLAY)
+        differences = [picture.difference(one, theirs) for one in ours]
+        if "" in differences:
+            return
+    raise AssertionError(f"not what the reference shows: {differences}")

@@ -37,6 +37,7 @@ PLUGINS = {
     "jpeg": "gstreamer1.0-plugins-good",
     "x264": "gstreamer1.0-plugins-ugly",
     "libav": "gstreamer1.0-libav",
+    "videoparsersbad": "gstreamer1.0-plugins-bad",
 }
 
 
