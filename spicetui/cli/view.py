@@ -66,6 +66,7 @@ async def view(arguments: argparse.Namespace) -> int:
             fps=arguments.fps,
             view_only=arguments.view_only or arguments.read_only,
             prefix=arguments.prefix,
+            ask_password=password is None,  # one that was given and is refused ends the program
         )
     finally:
         await target.aclose()

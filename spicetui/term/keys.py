@@ -186,7 +186,7 @@ class KeyTranslator:
     def _typed(self, event: KeyPress, key: Key | None) -> list[tuple[Key, ...]]:
         modifiers = tuple(keys[0] for bit, keys in _GROUPS if event.mods & bit)
         if event.code in _FUNCTIONAL and key is not None:
-            return [(*modifiers, key)]
+            return [(*(modifier for modifier in modifiers if modifier is not key), key)]
         text = event.text or (chr(event.code) if event.code >= 32 else "")
         try:
             found = strokes(text, self.layout, caps_lock=self.caps_lock)

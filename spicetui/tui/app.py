@@ -131,6 +131,7 @@ class SpiceApp(App[int]):
             self.guest.release()
             await self._hide_connecting()
             await self._close_client()
+            self.clear_notifications()  # what each channel had to say about it
             if not await self._ask_again("Connection lost", reason):
                 return
 
@@ -224,7 +225,9 @@ class SpiceApp(App[int]):
 
     def notices_waiting(self) -> None:
         while self.link.notices:
-            self.say(self.link.notices.popleft())
+            text = self.link.notices.popleft()
+            if not self.link.over:
+                self.say(text)
 
     def ended(self) -> None:
         self._ended.set()
@@ -427,7 +430,9 @@ class SpiceApp(App[int]):
 
 
 def advice(error: Exception) -> str:
-    """What the user can do about it."""
+    """What the user can do about it, where the error does not say so itself."""
+    if ";" in str(error):
+        return ""
     if isinstance(error, TlsError):
         return "Check the certificate authority and the name that is expected, or ask who runs the server."
     if isinstance(error, AuthError):
