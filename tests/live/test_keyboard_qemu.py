@@ -97,7 +97,7 @@ def test_all_printable_characters(way: str, private: Path, scancode_disk: Path, 
 
 
 def test_a_long_text_arrives_to_the_character(private: Path, scancode_disk: Path, cli: Cli, row: Row) -> None:
-    text = "".join(PRINTABLE[(7 * i + i // 95) % 95] for i in range(1500))
+    text = "".join(PRINTABLE[(7 * i + i // 95) % 95] for i in range(800))
     with Qemu(private, disk=scancode_disk) as machine:
         log = ScancodeLog(machine)
         result = cli.at(machine.address(), "type", "-", stdin=text)
