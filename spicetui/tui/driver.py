@@ -136,7 +136,8 @@ class SpiceDriver(LinuxDriver):
         self.disable_input()
         self._drain()
         self.writer.control(_LEAVE)
-        self.writer.stop()
+        if not self.writer.stop():
+            self._leave_anyway()
         self._restore_settings()
         self._active = False
         atexit.unregister(self._restore_at_exit)
@@ -161,10 +162,21 @@ class SpiceDriver(LinuxDriver):
                 if isinstance(event, Reply) and event.kind == "status":
                     self.writer.acknowledged()
 
+    def _leave_anyway(self) -> None:
+        """The terminal reads nothing; what it is told finds room behind what was thrown away, or not at all."""
+        with contextlib.suppress(OSError):
+            os.set_blocking(self.output, False)
+            try:
+                os.write(self.output, _LEAVE)
+            finally:
+                os.set_blocking(self.output, True)
+
     def _restore_settings(self) -> None:
+        # Not TCSAFLUSH: that waits for a terminal that may read nothing any more.
         if self.attrs_before is not None:
             with contextlib.suppress(termios.error):
-                termios.tcsetattr(self.fileno, termios.TCSAFLUSH, self.attrs_before)
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+                termios.tcflush(self.fileno, termios.TCIFLUSH)
 
     def _restore_at_exit(self) -> None:
         """The app did not come to its regular end."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import termios
 import threading
 import time
 from collections import deque
@@ -30,6 +32,7 @@ class FrameWriter:
         self._lock = threading.Condition()
         self._busy = False
         self._stopping = False
+        self._abandoned = False
         self._refused = False
         self._sent: deque[float] = deque()  # when each frame that is not acknowledged was handed over
         self.acknowledges = True  #: until it turns out otherwise
@@ -102,13 +105,24 @@ class FrameWriter:
         with self._lock:
             return len(self._sent) if self.acknowledges else 0
 
-    def stop(self, timeout: float = 1.0) -> None:
-        """Writes what is queued, as far as the terminal takes it within *timeout* seconds."""
+    def stop(self, timeout: float = 1.0) -> bool:
+        """Writes what is queued, as far as the terminal takes it within *timeout* seconds; whether that was all.
+
+        What a terminal that reads nothing any more has not taken is thrown away.
+        """
         with self._lock:
             self._stopping = True
             self._lock.notify()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        if not self._thread.is_alive():
+            return not self.broken
+        self._thread.join(timeout)
+        if not self._thread.is_alive():
+            return not self.broken
+        self._abandoned = True
+        with contextlib.suppress(termios.error):
+            termios.tcflush(self._fd, termios.TCOFLUSH)  # the write under way returns
+        self._thread.join(timeout)
+        return False
 
     def _take_refused(self) -> bool:
         refused, self._refused = self._refused, False
@@ -146,5 +160,5 @@ class FrameWriter:
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
-        while view:
+        while view and not self._abandoned:
             view = view[os.write(self._fd, view[:_CHUNK]) :]
