@@ -47,7 +47,6 @@ def composite(surface: Surface, message: DrawComposite, sources: Sources) -> Reg
         pixels, fmt = _pixels(sources.picture(data.mask_bitmap), surface, sources)
         fetches.append(_Fetch(pixels, fmt, data.mask_origin, data.mask_transform, flags >> 11 & 7, flags >> 16 & 3))
     component = bool(flags & CompositeFlags.COMPONENT_ALPHA) and len(fetches) == 2
-    component = component and fetches[-1].fmt not in _WITHOUT_COLOUR
     if operator == operators.SATURATE and not component and all(fetch.opaque(inside) for fetch in fetches):
         operator = Operator.OVER_REVERSE  # the same but for the rounding
     wide = operators.wide(operator)
@@ -56,8 +55,9 @@ def composite(surface: Surface, message: DrawComposite, sources: Sources) -> Reg
     source, mask = (*(fetch.pixels_of(inside, wide) for fetch in fetches), None)[:2]
     target = surface.pixel_format
     if wide:
+        moved = data.src_transform is not None
         wide_dest = widened(to_argb(surface.data[y1:y2, x1:x2], target), target)
-        source, mask = operators.composite_wide(operator, source, mask, wide_dest, component), None
+        source, mask = operators.composite_wide(operator, source, mask, wide_dest, component, moved), None
         operator = Operator.SRC
     elif operator not in operators.PLAIN:
         dest = to_argb(surface.data[y1:y2, x1:x2], target)

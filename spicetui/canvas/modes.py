@@ -61,8 +61,18 @@ def _with_saturation(c: Floats, amount: Floats) -> Floats:
     """The least channel becomes 0, the greatest the amount, the middle one lies between as it did."""
     low, high = c[:, :, :3].min(axis=2, keepdims=True), c[:, :, :3].max(axis=2, keepdims=True)
     spread = high - low
-    between = np.where(c == low, _ZERO, _divided((c - low) * amount, spread))
-    return np.where(is_zero(spread), _ZERO, np.where(c == high, amount, between))
+    # Of equal channels one is the greatest and another the middle one, which matters for the rounding.
+    b, g, r = c[:, :, 0], c[:, :, 1], c[:, :, 2]
+    greatest = np.zeros(c.shape, np.bool_)
+    greatest[:, :, 2] = (r > g) & (r > b)
+    greatest[:, :, 1] = (r <= g) & ((r > b) | (g > b))
+    greatest[:, :, 0] = ~(greatest[:, :, 1] | greatest[:, :, 2])
+    least = np.zeros(c.shape, np.bool_)
+    least[:, :, 2] = (r <= g) & (r <= b)
+    least[:, :, 1] = (r > g) & ((r <= b) | (g <= b))
+    least[:, :, 0] = ~(least[:, :, 1] | least[:, :, 2])
+    middle = _divided((c - low) * amount, spread)
+    return np.where(is_zero(spread) | least, _ZERO, np.where(greatest, amount, middle))
 
 
 def _with_luminosity(c: Floats, alpha: Floats, amount: Floats) -> Floats:

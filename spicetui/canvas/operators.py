@@ -176,8 +176,13 @@ _RATIOS: dict[int, tuple[_Factor, _Factor]] = {
 }
 
 
-def composite_wide(operator: int, source: Floats, mask: Floats | None, dest: Floats, component: bool) -> Words:
-    """As :func:`blended`, by those that are :func:`wide`, of channels from 0 to 1."""
+def composite_wide(
+    operator: int, source: Floats, mask: Floats | None, dest: Floats, component: bool, moved: bool = False
+) -> Words:
+    """As :func:`blended`, by those that are :func:`wide`, of channels from 0 to 1.
+
+    *moved*: the source is transformed, of which pixman then fetches nothing where the mask is 0.
+    """
     s, d = source, dest
     if component and operator in modes.TOGETHER:
         return _words(d)
@@ -189,9 +194,11 @@ def composite_wide(operator: int, source: Floats, mask: Floats | None, dest: Flo
             s = s * m
         else:
             m = m[:, :, 3:]
-            if operator in modes.TOGETHER:  # pixman takes it twice for green, and for blue only whether it is 0
-                m = np.concatenate((np.sign(m), m * m, m, m), axis=2)
-            s = s * m
+            masked = s * m
+            if operator in modes.TOGETHER:  # pixman takes it twice for green and not at all for blue
+                masked[:, :, 1] *= m[:, :, 0]
+                masked[:, :, 0] = s[:, :, 0] * np.sign(m[:, :, 0]) if moved else s[:, :, 0]
+            s = masked
             sa = s[:, :, 3:]
     sa = np.broadcast_to(sa, s.shape)
     da = np.broadcast_to(da, d.shape)

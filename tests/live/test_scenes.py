@@ -57,11 +57,7 @@ GROUPS: dict[str, tuple[Sequence[Scene], tuple[int, int]]] = {
 SHOWN = 12
 """Scenes that differ named in a failure; all are in the table."""
 
-KNOWN: dict[str, str] = {
-    r"composite (color-dodge|color-burn|soft-light|hue|saturation|color|luminosity)(,|$)": (
-        "blend modes that divide are counted as not drawn"
-    ),
-}
+KNOWN: dict[str, str] = {}
 """Scenes that may differ from the reference, by their names, and why; a reason that no longer holds fails too."""
 
 
