@@ -85,6 +85,15 @@ class Terminal:
     def type(self, data: bytes) -> None:
         os.write(self.master, data)
 
+    def stall(self) -> None:
+        """Reads nothing any more, and takes nothing either."""
+        self._end_reading()
+        fd = os.open(os.ttyname(self.slave), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(fd, bytes(1024))
+        os.close(fd)
+
     def hang_up(self) -> None:
         self._end_reading()
         os.close(self.master)

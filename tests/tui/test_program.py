@@ -71,6 +71,16 @@ async def test_terminated() -> None:
         await terminal.until(lambda: restored(terminal), "restored")
 
 
+async def test_terminated_while_the_terminal_reads_nothing() -> None:
+    terminal = Terminal()
+    async with program(terminal) as process:
+        await terminal.until(lambda: shows_a_picture(terminal), "a picture")
+        terminal.stall()
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 20) == 143
+        assert termios.tcgetattr(terminal.slave) == terminal.settings
+
+
 async def test_a_refused_port_is_one_line() -> None:
     terminal = Terminal()
     async with program(terminal, "localhost:1") as process:
