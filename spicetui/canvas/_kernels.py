@@ -12,7 +12,7 @@ except ImportError:
     import cython  # type: ignore[no-redef]
 
 if not cython.compiled:
-    from spicetui._cython import pointer, pointer32
+    from spicetui._cython import as_bytes, pointer, pointer32
 
 COMPILED: bool = cython.compiled
 
@@ -95,6 +95,39 @@ def _over(
             s = add(s, scale(dest[at + index], 255 - a))
             dest[at + index] = s & 0xFFFFFF if opaque else s
         elif opaque:
+            dest[at + index] &= 0xFFFFFF
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _over_all(
+    dest: cython.p_uint,
+    at: cython.Py_ssize_t,
+    source: cython.p_uint,
+    from_: cython.Py_ssize_t,
+    spare: cython.p_uint,
+    width: cython.Py_ssize_t,
+    opaque: cython.bint,
+) -> cython.void:
+    """As _over without a mask and a step, in loops without branches, which compilers do sixteen bytes at a time."""
+    index: cython.Py_ssize_t
+    word: cython.uint
+    product: cython.ushort
+    total: cython.ushort
+    d: cython.p_uchar = as_bytes(dest)
+    s: cython.p_uchar = as_bytes(source)
+    rest: cython.p_uchar = as_bytes(spare)
+    for index in range(width):
+        word = 255 - (source[from_ + index] >> 24)
+        word |= word << 8
+        spare[index] = word | word << 16
+    for index in range(width * 4):
+        product = d[at * 4 + index] * rest[index] + 128
+        total = s[from_ * 4 + index] + ((product + (product >> 8)) >> 8)
+        d[at * 4 + index] = 255 if total > 255 else total
+    if opaque:
+        for index in range(width):
             dest[at + index] &= 0xFFFFFF
 
 
@@ -184,9 +217,13 @@ def combine(
     of_dest: cython.int = factors[1]
     simple: cython.bint = of_source == 1 and of_dest == 3 and not component
     row: cython.Py_ssize_t
+    room: bytearray = bytearray(width * 4)
+    spare: cython.p_uint = pointer32(memoryview(room))
     with cython.nogil:
         for row in range(height):
-            if simple:
+            if simple and not masked and source_step == 1 and width >= 8:
+                _over_all(d, at + row * stride, s, row * source_stride, spare, width, opaque)
+            elif simple:
                 _over(
                     d,
                     at + row * stride,

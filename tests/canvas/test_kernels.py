@@ -65,8 +65,11 @@ def pictures(seed: int, shape: tuple[int, int]) -> Iterator[Words]:
 
 
 @pytest.mark.parametrize("operator", list(Operator))
-def test_combine(kernels: Any, operator: Operator) -> None:
-    shape = (6, 5)
+@pytest.mark.parametrize("shape", [(6, 5), (2, 19)])
+def test_combine(kernels: Any, operator: Operator, shape: tuple[int, int]) -> None:
+    height, width = shape
+    inside = (slice(2, 2 + height), slice(1, 1 + width))
+    all_of_it = (height + 3, width + 3)
     one = np.full((1, 1), 0x7F405060, np.uint32)
     for seed, (source, mask, dest) in enumerate(
         zip(pictures(1, shape), pictures(2, shape), pictures(3, shape), strict=True)
@@ -79,22 +82,22 @@ def test_combine(kernels: Any, operator: Operator) -> None:
                         expected = combine(operator, np.broadcast_to(s, shape), m, under, component)
                         if opaque:
                             expected = expected & np.uint32(0xFFFFFF)
-                        surface = np.full((9, 8), seed, np.uint32)
-                        surface[2:8, 1:6] = dest
+                        surface = np.full(all_of_it, seed, np.uint32)
+                        surface[inside] = dest
                         masked = plane(np.ascontiguousarray(m)) if m is not None else (None, 0, 0)
                         kernels.combine(
                             view(surface),
-                            2 * 8 + 1,
-                            8,
+                            2 * (width + 3) + 1,
+                            width + 3,
                             *plane(np.ascontiguousarray(s)),
                             *masked,
-                            (5, 6),
+                            (width, height),
                             FACTORS[operator],
                             component,
                             opaque,
                         )
-                        whole = np.full((9, 8), seed, np.uint32)
-                        whole[2:8, 1:6] = expected
+                        whole = np.full(all_of_it, seed, np.uint32)
+                        whole[inside] = expected
                         assert np.array_equal(surface, whole)
 
 
