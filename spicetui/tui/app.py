@@ -283,7 +283,7 @@ class SpiceApp(App[int]):
         if mapping is None or not self.guest_has_keys:
             return False
         x, y = x - self.view.origin.x, y - self.view.origin.y
-        over = mapping.inside(x, y) and bool(self.view.plane.owned[int(y), int(x)])
+        over = mapping.inside(x, y) and self.view.shows(int(x), int(y))
         captured = self.guest.captured
         taken = self.guest.mouse(event, mapping, x, y, over)
         if captured != self.guest.captured:

@@ -82,6 +82,11 @@ class VMView(Widget):
     def mapping(self) -> Mapping | None:
         return self.plane.mapping
 
+    def shows(self, x: int, y: int) -> bool:
+        """Whether nothing covers a cell.  While a layout is being painted that is not known, and assumed."""
+        owned = self.plane.owned
+        return bool(owned[y, x]) or not owned.any()
+
     def set_kind(self, kind: CellKind) -> None:
         old = self.plane
         self.plane = CellPlane(kind, old.colors, BACKDROP)

@@ -28,7 +28,7 @@ def mismatches(terminal: Terminal, plane: CellPlane, left: int = 0, top: int = 0
             line = terminal.screen.buffer[top + y]
             for x, (code, front, back) in enumerate(row):
                 cell = line[left + x]
-                number = ord(cell.data)
+                number = ord(cell.data) if len(cell.data) == 1 else -1  # half of a wide character
                 if number not in _MASKS or look(code, f"{front:06x}", f"{back:06x}") != look(number, cell.fg, cell.bg):
                     wrong.append((x, y))
     return wrong

@@ -467,3 +467,17 @@ async def test_the_terminal_goes_away() -> None:
 def test_exit_statuses(error: Exception, status: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(error) == status
     assert capsys.readouterr().err == "spicetui: x\n"
+
+
+async def test_the_status_line_does_not_cost_the_picture_anything() -> None:
+    async with running() as run:
+        await run.until_settled()
+        await run.until(lambda: "640x480" in status(run.terminal))
+        counts = []
+        for on in (True, False, True, False):  # the first may come with what starting still has to paint
+            del run.terminal.received[:]
+            run.client.driver.leds_changed(False, on, False)
+            await run.until(lambda on=on: ("Num" in status(run.terminal)) is on)
+            await run.until_settled()
+            counts.append(len(run.terminal.received))
+        assert min(counts) < 2000

@@ -45,7 +45,8 @@ class StatusLine(Static):
         self._draw()
 
     def _draw(self) -> None:
-        self.update(compose_line(self.status, self.size.width))
+        # A new layout would have the whole picture painted again.
+        self.update(compose_line(self.status, self.size.width), layout=False)
 
 
 # From the most to the least dispensable.
