@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import json
 import os
+import select
 import statistics
 import struct
 import subprocess
@@ -57,9 +58,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=6.0, help="to measure each session")
     options.add_argument("--no-sessions", action="store_true")
+    options.add_argument("--no-decoders", action="store_true")
     arguments = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        decoders(Path(name))
+        if not arguments.no_decoders:
+            decoders(Path(name))
         if not arguments.no_sessions:
             sessions(Path(name), arguments.seconds)
 
@@ -126,7 +129,7 @@ def session(folder: Path, path: Path, width: int, height: int, codec: str, secon
         stack.callback(ours.wait)
         assert ours.stdin is not None
         stack.callback(ours.stdin.close)
-        stack.enter_context(videos.play(server, path, 40, 40, RATE))
+        stack.enter_context(videos.play(server, path, 40, 40, RATE, again=True))
         before = answer(ours)
         start, used = time.monotonic(), [processor(pid) for pid in (ours.pid, reference.process.pid)]
         time.sleep(seconds)
@@ -153,9 +156,10 @@ def session(folder: Path, path: Path, width: int, height: int, codec: str, secon
 
 def answer(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
-    line = process.stdout.readline()
+    ready, _, _ = select.select([process.stdout], [], [], 60)
+    line = process.stdout.readline() if ready else ""
     if not line:
-        raise SystemExit("our client ended")
+        raise SystemExit("no stream within a minute, or our client ended")
     found: dict[str, Any] = json.loads(line)
     return found
 

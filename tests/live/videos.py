@@ -99,10 +99,11 @@ class Player:
 
 
 @contextmanager
-def play(server: Xspice, path: Path, x: int, y: int, rate: int = RATE) -> Iterator[Player]:
+def play(server: Xspice, path: Path, x: int, y: int, rate: int = RATE, *, again: bool = False) -> Iterator[Player]:
+    """*again*: from the start when it is over, until the context ends."""
     words = [
         "ffplay", "-v", "error", "-an", "-noborder", "-left", str(x), "-top", str(y),
-        "-f", "mjpeg", "-framerate", str(rate), str(path),
+        *(("-loop", "0") if again else ()), "-f", "mjpeg", "-framerate", str(rate), str(path),
     ]  # fmt: skip
     with server.start(words) as process:
         player = Player(process)
