@@ -6,7 +6,7 @@ The blocks share one history of 64 kB; the rows are packed.
 from __future__ import annotations
 
 import numpy as np
-from lz4.block import LZ4BlockError, decompress  # type: ignore[import-untyped]
+from lz4.block import LZ4BlockError, decompress
 
 from ..errors import CodecError
 from ..wire.core import Buffer

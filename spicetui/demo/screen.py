@@ -31,7 +31,7 @@ class Encoded:
     @cached_property
     def lz4(self) -> bytes:
         """As an LZ4 image: rows top first, 32 bits a pixel, one block."""
-        from lz4.block import compress  # type: ignore[import-untyped]
+        from lz4.block import compress
 
         block: bytes = compress(self.pixels, store_size=False)
         return b"\x01\x08" + len(block).to_bytes(4, "big") + block

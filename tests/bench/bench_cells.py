@@ -158,7 +158,7 @@ def y4m(path: Path, frames: Iterator[Frame]) -> None:
 
 
 def xwd(path: Path, pixels: np.ndarray) -> None:
-    head = (*(107, 7, 2, 24, WIDTH, HEIGHT, 0, 0, 32, 0, 32, 32, 4 * WIDTH, 4), 0xFF0000, 0xFF00, 0xFF)
+    head: tuple[int, ...] = (*(107, 7, 2, 24, WIDTH, HEIGHT, 0, 0, 32, 0, 32, 32, 4 * WIDTH, 4), 0xFF0000, 0xFF00, 0xFF)
     head = (*head, *(8, 0, 0, WIDTH, HEIGHT, 0, 0, 0))
     path.write_bytes(struct.pack(">25I", *head) + b"picture" + (pixels | np.array([0, 0, 0, 255], np.uint8)).tobytes())
 

@@ -41,7 +41,7 @@ class Watcher(spicetui.BaseDriver):
 
 
 async def main(host: str, port: int) -> None:
-    module.Schedule = Timed  # type: ignore[misc]
+    setattr(module, "Schedule", Timed)  # noqa: B010 - it is not the module's own name
     watcher = Watcher()
     requests = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)

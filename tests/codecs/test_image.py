@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-import lz4.block  # type: ignore[import-untyped]
+import lz4.block
 import numpy as np
 import numpy.typing as npt
 import pytest

@@ -234,6 +234,7 @@ def test_every_frame_is_shown_in_order_or_dropped(independent: bool, start: int,
             one = schedule.due(now)
             if one is not None:
                 assert between(now, one.time) <= 0
+                assert one.picture is not None
                 shown.append(one.picture)
         assert len(schedule._ready) <= AHEAD
     assert shown == sorted(set(shown))

@@ -64,7 +64,7 @@ class Running:
             bool(self.app.screen_stack)
             and not self.app.link.damage
             and self.app.screen is self.app.session_screen
-            and plane.size == self.app.view.size
+            and tuple(plane.size) == tuple(self.app.view.size)
             and bool(plane.size.width)
             and bool(plane.owned.all())
             and not self.differences()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import termios
+from functools import partial
 
 import pytest
 from terminal.terminal import Terminal
@@ -212,13 +213,13 @@ async def test_scale_cells_and_panning() -> None:
         await run.until_settled()
         for key, word in ((b"i", "integer"), (b"n", "native"), (b"1", "1:1 100%")):
             run.type(b"\x1d" + key)
-            await run.until(lambda word=word: word in status(run.terminal), word)
+            await run.until(partial(lambda word: word in status(run.terminal), word), word)
             await run.until_settled()
         mapping = run.app.view.mapping
         assert mapping is not None
         assert mapping.shown.x == 0
         run.type(b"\x1d\x1b[C\x1b[C\x1b[B")
-        await run.until(lambda: run.app.view.mapping.shown.x == 16 and run.app.view.mapping.shown.y > 0)
+        await run.until(lambda: (now := run.app.view.mapping) and now.shown.x == 16 and now.shown.y > 0)
         run.type(b"\x1b")
         await run.until_settled()
         run.type(b"\x1df")
@@ -477,7 +478,7 @@ async def test_the_status_line_does_not_cost_the_picture_anything() -> None:
         for on in (True, False, True, False):  # the first may come with what starting still has to paint
             del run.terminal.received[:]
             run.client.driver.leds_changed(False, on, False)
-            await run.until(lambda on=on: ("Num" in status(run.terminal)) is on)
+            await run.until(partial(lambda on: ("Num" in status(run.terminal)) is on, on))
             await run.until_settled()
             counts.append(len(run.terminal.received))
         assert min(counts) < 2000

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+from functools import partial
 
 import pytest
 from terminal.terminal import Terminal
@@ -141,7 +142,8 @@ async def test_covered_cells_are_never_written() -> None:
         for number in range(10):
             color = (20 * number, 255 - 20 * number, 77)
             run.client.refresh(run.client.desktop.fill(Rect(0, 0, 640, 480), color))
-            await run.until(lambda color=color: run.terminal.cell_at(40, 2)[2] == "{:02x}{:02x}{:02x}".format(*color))
+            word = "{:02x}{:02x}{:02x}".format(*color)
+            await run.until(partial(lambda word: run.terminal.cell_at(40, 2)[2] == word, word))
             colors.append(run.terminal.cell_at(15, 6)[2])
             await run.until(lambda: not [(x, y) for x, y in run.differences() if owned[y, x]])
         assert set(colors) == {"123456"}
