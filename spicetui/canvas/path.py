@@ -11,7 +11,7 @@ from ..wire.enums import PathFlags
 Point = tuple[int, int]
 
 #: Points that one path may come to, its curves being divided.
-MAX_POINTS = 1 << 20
+MAX_POINTS = 1 << 17
 
 
 def to_pixel(fixed: int) -> int:
