@@ -40,6 +40,8 @@ class DisplayChannel(Channel):
     CAPS = frozenset(
         (
             DisplayCap.MONITORS_CONFIG,
+            DisplayCap.COMPOSITE,
+            DisplayCap.A8_SURFACE,
             DisplayCap.LZ4_COMPRESSION,
             DisplayCap.PREF_COMPRESSION,
         )
