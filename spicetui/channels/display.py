@@ -219,19 +219,23 @@ class DisplayChannel(Channel):
         if not images:
             self._apply(message, {})
             return None
+        pixmaps: dict[int, Pixmap] = {}
         if self.canvas.cost(message) <= INLINE_PIXELS:
             try:
-                self._apply(message, {id(image): self.decoder.decode(image) for image in images})
+                for image in images:
+                    pixmaps[id(image)] = self.decoder.decode(image)
+                self._apply(message, pixmaps)
                 self.session.image_arrived()
                 return None
             except MissingReference:
                 pass
-        return self._draw_slowly(message, images)
+        return self._draw_slowly(message, images, pixmaps)
 
-    async def _draw_slowly(self, message: Any, images: list[Any]) -> None:
-        pixmaps: dict[int, Pixmap] = {}
+    async def _draw_slowly(self, message: Any, images: list[Any], pixmaps: dict[int, Pixmap]) -> None:
+        """*pixmaps* are those decoded already: decoding once more would count in the cache once more."""
         for image in images:
-            pixmaps[id(image)] = await self._decode(image)
+            if id(image) not in pixmaps:
+                pixmaps[id(image)] = await self._decode(image)
         self._apply(message, pixmaps)
 
     async def _decode(self, image: Any) -> Pixmap:
