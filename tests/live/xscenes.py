@@ -83,7 +83,7 @@ class Desktop:
                 raise process.broken("xterm drew nothing")
         finally:
             os.close(reader)
-        return self.server.run("xdotool", "search", "--sync", "--onlyvisible", "--name", f"^{name}$").split()[0]
+        return self.server.window(name)
 
     def listener(self, place: str, setup: str) -> Listener:
         """An xterm that prints `setup` and from then on hands over every byte that its keyboard and mouse send."""
@@ -100,7 +100,7 @@ class Desktop:
         """A window of ImageMagick's display with the picture."""
         words = ["display", "-immutable", "-title", path.stem, "-geometry", place, str(path)]
         self._stack.enter_context(self.server.start(words))
-        return self.server.run("xdotool", "search", "--sync", "--onlyvisible", "--name", f"^{path.stem}$").split()[0]
+        return self.server.window(path.stem)
 
     def move(self, window: str, *places: tuple[int, int]) -> None:
         for x, y in places:

@@ -189,6 +189,19 @@ class Xspice:
         assert done.returncode == 0, f"{words[0]} ended with {done.returncode}: {done.stderr}"
         return done.stdout
 
+    def window(self, name: str) -> str:
+        """The number of the visible window of that name, as soon as there is one.
+
+        Asked again and again: a search fails when any window vanishes under it, and xdotool's own waiting is slow.
+        """
+        words = [needs.program("xdotool"), "search", "--onlyvisible", "--name", f"^{name}$"]
+        until = time.monotonic() + DEADLINE
+        while time.monotonic() < until:
+            done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False)
+            if done.returncode == 0 and done.stdout:
+                return done.stdout.split()[0]
+        raise self.process.broken(f"no window {name!r} came: {done.stderr}")
+
     def start(self, words: Sequence[str]) -> Process:
         """Starts an X client that stays."""
         return Process([needs.program(words[0]), *words[1:]], self.directory / f"{words[0]}.log", self.environment)
