@@ -14,7 +14,7 @@ from typing import Any
 
 from spicetui import _cython
 
-KERNELS = ("spicetui.codecs.quic", "spicetui.codecs.lz", "spicetui.codecs.glz")
+KERNELS = ("spicetui.codecs.quic", "spicetui.codecs.lz", "spicetui.codecs.glz", "spicetui.codecs._yuv")
 
 COMPILED: bool
 """Whether all of KERNELS run compiled; the same sources run interpreted, exact but some hundred times slower."""
