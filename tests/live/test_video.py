@@ -239,6 +239,9 @@ class Album(library.Watcher):
         super().display_refresh(surface, damage)
 
 
+CLIPS = 4
+
+
 async def test_a_stream_device_with_each_codec(private: Path, row: Row) -> None:
     """A guest that encodes for itself, the only source of H.265: packets of our own, equal to the reference's bits."""
     videos.needs_gstreamer()
@@ -252,17 +255,21 @@ async def test_a_stream_device_with_each_codec(private: Path, row: Row) -> None:
                 display = client.displays[DISPLAY]
                 for codec in VideoCodecType:
                     name = codec.name.lower()
-                    device.format(codec, width, height)
-                    for packet in clip(codec, width, height, count):
-                        device.frame(packet)
+                    for clips in range(1, CLIPS + 1):  # the reference does not show what comes late: then once more
+                        device.format(codec, width, height)
+                        for packet in clip(codec, width, height, count):
+                            device.frame(packet)
 
-                    def seen(name: str = name) -> bool:
-                        played = display.streams.played().get(name)
-                        return played is not None and played.arrived == played.shown + played.dropped == count
+                        def seen(name: str = name, sent: int = clips * count) -> bool:
+                            played = display.streams.played().get(name)
+                            return played is not None and played.arrived == played.shown + played.dropped == sent
 
-                    assert await driver.until(seen, 40), display.streams.played()
-                    assert display.streams.codecs() == [name]
-                    await asyncio.to_thread(_reference_shows, reference, driver.pictures[-2:])
+                        assert await driver.until(seen, 40), display.streams.played()
+                        assert display.streams.codecs() == [name]
+                        differences = await asyncio.to_thread(_differences, reference, driver.pictures[-2:])
+                        if "" in differences:
+                            break
+                    assert "" in differences, f"not what the reference shows of {name}: {differences}"
                     counts = display.streams.played()[name]
                     row(
                         TABLE,
@@ -277,13 +284,13 @@ async def test_a_stream_device_with_each_codec(private: Path, row: Row) -> None:
                 assert not client.unsupported
 
 
-def _reference_shows(reference: Reference, ours: list[picture.Picture]) -> None:
-    """One of our last two pictures, bit for bit: the reference holds an H.26x frame back until the next one comes."""
+def _differences(reference: Reference, ours: list[picture.Picture]) -> list[str]:
+    """Of our last two pictures: the reference holds an H.26x frame back until the next one comes."""
     differences: list[str] = []
-    for _ in range(40):  # it waits for its clock, and the machine's text cursor blinks beside it
+    for _ in range(20):  # it waits for its clock, and the machine's text cursor blinks beside it
         reference.rest(100, DISPLAY)
         theirs = reference.picture(DISPLAY)
         differences = [picture.difference(one, theirs) for one in ours]
         if "" in differences:
-            return
-    raise AssertionError(f"not what the reference shows: {differences}")
+            break
+    return differences
