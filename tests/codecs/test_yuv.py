@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from live import needs
 
 from spicetui.codecs import _yuv, yuv
 
@@ -144,8 +144,7 @@ def test_rows_that_are_not_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("colours", ["bt601", "bt709"])
 @pytest.mark.parametrize("layout", ["I420", "Y444"])
 def test_gstreamer_gives_the_same(layout: str, colours: str, tmp_path: Path) -> None:
-    if shutil.which("gst-launch-1.0") is None:
-        pytest.skip("gst-launch-1.0 is missing: install the Debian package gstreamer1.0-tools")
+    needs.program("gst-launch-1.0")
     width, height = 64, 48
     halved = (layout == "I420", layout == "I420")
     y, u, v = planes(width, height, halved)

@@ -24,6 +24,7 @@ PACKAGES = {
     "xsetroot": "x11-xserver-utils",
     "xrandr": "x11-xserver-utils",
     "ffplay": "ffmpeg",
+    "gst-launch-1.0": "gstreamer1.0-tools",
 }
 SPICE_MODULE = "lib/*/qemu/ui-spice-core.so"
 XSPICE_DRIVER = "/usr/lib/xorg/modules/drivers/spiceqxl_drv.so"
