@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -102,7 +103,9 @@ def run(arguments: argparse.Namespace) -> int:
 async def point(arguments: argparse.Namespace, action: Action) -> int:
     from .session import ready_inputs, session
 
-    async with session(arguments, only={"inputs"}) as client:
+    # Which monitor a number beyond the first means, only the display channels tell.
+    only = {"inputs", "display"} if arguments.display else {"inputs"}
+    async with session(arguments, only=only) as client:
         hand = Hand(await ready_inputs(client, MODE_SECONDS), arguments.display)
         if action.name == "scroll":
             await hand.scroll(action.clicks)
@@ -122,10 +125,13 @@ async def absolute(client: Client, display: int) -> None:
     from ..wire.enums import ChannelType
     from .session import LOOK_SECONDS
 
-    displays = [key.id for key in client.session.server_channels if key.type is ChannelType.DISPLAY]
-    if display not in displays:
-        have = ", ".join(map(str, sorted(displays))) or "none"
-        raise FeatureMissing(f"the server has no display {display} (it has: {have})")
+    if not any(key.type is ChannelType.DISPLAY for key in client.session.server_channels):
+        raise FeatureMissing(f"the server has no display {display} (it has: none)")
+    if display:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MODE_SECONDS):
+                await client.wait_frame(display)
+        client.screenshot(display)  # or FeatureMissing
     try:
         async with asyncio.timeout(MODE_SECONDS):
             while not client.mouse_mode_client:

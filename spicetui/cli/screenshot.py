@@ -51,13 +51,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class Watch(BaseDriver):
-    """Remembers when the display changed last."""
+    """Remembers when each display channel changed last."""
 
-    def __init__(self, display: int) -> None:
-        self._display = display
+    def __init__(self) -> None:
         self._now = asyncio.get_running_loop().time
-        self.changed_at = self._now()
+        self._changed: dict[int, float] = {}
+        self._begun = self._now()
+        self.channel = 0  #: the one that is looked at
         self.pointer_told = asyncio.Event()
+
+    @property
+    def changed_at(self) -> float:
+        return self._changed.get(self.channel, self._begun)
 
     def set_cursor(self, cursor: Cursor | None, x: int, y: int) -> None:
         self.pointer_told.set()
@@ -66,8 +71,7 @@ class Watch(BaseDriver):
         self.display_refresh(surface, ())
 
     def display_refresh(self, surface: Surface, damage: Sequence[Rect]) -> None:
-        if surface.display == self._display:
-            self.changed_at = self._now()
+        self._changed[surface.display] = self._now()
 
     async def rest(self, seconds: float, deadline: float) -> bool:
         """Waits until nothing has changed for so long; False when *deadline* comes first."""
@@ -84,7 +88,7 @@ async def screenshot(arguments: argparse.Namespace, path: Path) -> int:
     from .session import session
 
     deadline = asyncio.get_running_loop().time() + arguments.timeout
-    watch = Watch(arguments.display)
+    watch = Watch()
     only = {"display", "cursor"} if arguments.cursor else {"display"}
     preparing = asyncio.create_task(asyncio.to_thread(_prepare, path))  # while the server is at work
     try:
@@ -97,6 +101,7 @@ async def screenshot(arguments: argparse.Namespace, path: Path) -> int:
                     f"display {arguments.display} shows nothing within {arguments.timeout:g} s;"
                     " check that the machine runs"
                 ) from None
+            watch.channel = client.heads[arguments.display].display
             if arguments.cursor and client.cursors:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(POINTER_SECONDS):
@@ -116,9 +121,10 @@ async def screenshot(arguments: argparse.Namespace, path: Path) -> int:
 
 def _picture(client: Client, display: int, with_cursor: bool) -> Surface:
     surface = client.screenshot(display)
-    cursor = client.cursors.get(display)
+    head = client.heads[display]
+    cursor = client.cursors.get(head.display)
     if with_cursor and cursor is not None and cursor.visible and cursor.cursor is not None:
-        cursor.cursor.paint(surface.pixels, cursor.x, cursor.y)
+        cursor.cursor.paint(surface.pixels, cursor.x - head.area.x, cursor.y - head.area.y)
     return surface
 
 
