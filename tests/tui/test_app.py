@@ -200,7 +200,7 @@ async def test_the_picture_goes_on_behind_the_menu() -> None:
         run.client.refresh(run.client.desktop.fill(Rect(0, 0, 640, 480), (200, 30, 30)))
         view = run.app.view
         await run.until(lambda: run.terminal.cell_at(40, 0)[2] == "c81e1e")
-        assert "Ctrl+Alt+Delete" in run.terminal.text
+        await run.until(lambda: "Ctrl+Alt+Delete" in run.terminal.text)
         wrong = [(x, y) for x, y in run.differences() if view.plane.owned[y, x]]
         assert not wrong
 
@@ -352,7 +352,7 @@ async def test_a_refused_connection_can_be_tried_again(capsys: pytest.CaptureFix
 
     async with running(opener) as run:
         await run.until(lambda: "refused at attempt 1" in run.terminal.text)
-        assert "Cannot connect" in run.terminal.text
+        await run.until(lambda: "Cannot connect" in run.terminal.text)
         run.type(b"r")
         await run.until(lambda: "refused at attempt 2" in run.terminal.text)
         run.type(b"r")
@@ -377,7 +377,7 @@ async def test_a_lost_connection_is_told_and_opened_again(capsys: pytest.Capture
         await run.until_settled()
         run.client.driver.closed(ConnectError("the server closed channel main:0"))
         await run.until(lambda: "Connection lost" in run.terminal.text)
-        assert "the server closed channel main:0" in run.terminal.text
+        await run.until(lambda: "the server closed channel main:0" in run.terminal.text)
         run.type(b"r")
         await run.until(lambda: len(run.clients) == 2)
         await run.until_settled()
