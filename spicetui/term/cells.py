@@ -1,4 +1,4 @@
-"""The cell backend: what the cells of a view hold and should hold, and the bytes that make the one the other.
+"""The cell backend: pictures made of block characters.
 
 Two colours and a block character make a cell.  The terminal's cells are compared with the wanted ones, so damage,
 resize, pan, and frames that were left out are all the same thing.
@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Point, Rect, Size
-from . import _kernels, fallback
+from . import _kernels, _scaling, fallback
+from .plane import Frame, Plane, Pointer, Update
 from .scale import Mapping
 
 _loops: Any = _kernels if _kernels.COMPILED else fallback
+_scale: Any = _scaling if _scaling.COMPILED else fallback
 
 SPACE = 0x20
 INDEXED = _kernels.INDEXED  # marks a colour that is a number of the 256-colour palette
@@ -44,44 +46,28 @@ class Colors(Enum):
     GRAY = "gray"
 
 
-class Shape(Protocol):
-    """A pointer's picture that can paint itself."""
+class _Difference(Update):
+    heavy: ClassVar[bool] = False
 
-    hot_x: int
-    hot_y: int
+    def __init__(self, data: bytes) -> None:
+        self._frame = Frame(b"", data)
 
-    @property
-    def width(self) -> int: ...
-
-    @property
-    def height(self) -> int: ...
-
-    def paint(self, pixels: npt.NDArray[np.uint8], x: int, y: int) -> None:
-        """Draws onto *pixels*, uint8 (h, w, 4) BGRX, with the hot spot at (x, y), which may lie outside."""
-        ...
+    def encode(self) -> Frame:
+        return self._frame
 
 
-class Pointer(NamedTuple):
-    """The guest's pointer, to be laid over the picture; (x, y) is its hot spot's place in the picture."""
-
-    shape: Shape
-    x: int
-    y: int
-
-    @property
-    def rect(self) -> Rect:
-        shape = self.shape
-        return Rect(self.x - shape.hot_x, self.y - shape.hot_y, shape.width, shape.height)
-
-
-class CellPlane:
-    """The cells of one view.  Colours are words 0x00RRGGBB, also the *backdrop* beside the picture."""
+class CellPlane(Plane):
+    """A picture made of characters."""
 
     def __init__(self, kind: CellKind = CellKind.QUADRANT, colors: Colors = Colors.TRUE, backdrop: int = 0) -> None:
+        super().__init__(backdrop)
         self.kind = kind
         self.colors = colors
-        self.backdrop = backdrop
         self._allocate(Size(0, 0))
+
+    @property
+    def sub(self) -> Size:
+        return self.kind.sub
 
     def _allocate(self, size: Size) -> None:
         columns, rows = self.size = size
@@ -96,18 +82,18 @@ class CellPlane:
         self.mapping: Mapping | None = None
         self.clear()
 
-    def resize(self, size: Size) -> None:
-        """A view of another size; nothing is owned until it has been painted."""
+    def resize(self, size: Size, cell_px: Size = Size(8, 16)) -> None:
         if size != self.size:
             self._allocate(size)
 
     def disown(self) -> None:
-        """Nothing is known of the terminal any more."""
         self.owned.fill(0)
         self.held.fill(UNKNOWN)
 
+    def forget(self) -> None:
+        self.disown()
+
     def clear(self) -> None:
-        """No picture."""
         self.mapping = None
         self._blank()
 
@@ -116,17 +102,12 @@ class CellPlane:
         self.wanted[:] = (SPACE, color, color)
 
     def place(self, mapping: Mapping) -> None:
-        """How the picture lies from now on; all of it is to be drawn again."""
         if mapping.view != self.size or mapping.sub != self.kind.sub:
             raise ValueError("the mapping is of another view")
         self.mapping = mapping
         self._blank()
 
     def draw(self, pixels: npt.NDArray[np.uint8], damage: Iterable[Rect], pointer: Pointer | None = None) -> None:
-        """Brings the wanted cells up to date where *damage* says that *pixels* (h, w, 4; BGRX) have changed.
-
-        The pointer is drawn where it is; where it was must be part of the damage.
-        """
         mapping = self.mapping
         if mapping is None or not self.wanted.size:
             return
@@ -141,7 +122,7 @@ class CellPlane:
             if cells.empty:
                 continue
             area = (cells.x * width, cells.y * height, cells.right * width, cells.bottom * height)
-            _loops.box(
+            _scale.box(
                 frame.data, frame.shape[1], _view(mapping.xs), _view(mapping.ys), *self._sub.shape[::-1], area,
                 _view(self._sub),
             )  # fmt: skip
@@ -165,7 +146,7 @@ class CellPlane:
         ys -= np.uint32(top)
         sub = np.empty((ys.shape[1], xs.shape[1]), np.uint32)
         area = (0, 0, sub.shape[1], sub.shape[0])
-        _loops.box(patch.data, patch.shape[1], _view(xs), _view(ys), sub.shape[1], sub.shape[0], area, _view(sub))
+        _scale.box(patch.data, patch.shape[1], _view(xs), _view(ys), sub.shape[1], sub.shape[0], area, _view(sub))
         self._sub[rows, columns] = sub
         self._fit(cells)
 
@@ -187,15 +168,18 @@ class CellPlane:
             result = (luma * 0x010101).astype(np.uint32)
         return result
 
-    def difference(self, origin: Point) -> bytes:
-        """Bytes that bring the owned cells up to date; *origin* is the view's place on the terminal, in cells from 0.
+    def cells(self, y: int, x0: int, x1: int) -> npt.NDArray[np.uint32]:
+        return self.wanted[y, x0:x1]
 
-        They are taken as written: whoever asks sends them.
-        """
+    def update(self, origin: Point) -> Update | None:
+        data = self.difference(origin)
+        return _Difference(data) if data else None
+
+    def difference(self, origin: Point) -> bytes:
+        """Bytes that bring the owned cells up to date; *origin* is the view's place on the terminal, in cells from 0."""
         return self._encode((0, 0, *self.size), origin, False)
 
     def span(self, y: int, x0: int, x1: int) -> str:
-        """All of the cells x0 … x1-1 of a row, for the cursor standing on the first; they are owned from then on."""
         if x0 >= x1:
             return ""
         text = self._encode((x0, y, x1, y + 1), Point(0, 0), True).decode()

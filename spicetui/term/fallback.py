@@ -1,4 +1,4 @@
-"""What :mod:`._kernels` does, with numpy, for installations without a C compiler; the results are the same."""
+"""What the kernels of this package do, with numpy, for installations without a C compiler; the results are the same."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def box(
     rect: Rectangle,
     out: memoryview,
 ) -> None:
-    """As :func:`._kernels.box`."""
+    """As :func:`._scaling.box`."""
     x0, y0, x1, y1 = rect
     frame = _words(pixels, -1, width)
     starts, ends = _words(xs, 2, columns).astype(np.intp)
@@ -55,6 +55,30 @@ def box(
     area = counts * (ends - starts)[x0:x1]
     red, green, blue = (totals + (area >> 1)) // area
     _words(out, rows, columns)[y0:y1, x0:x1] = red << 16 | green << 8 | blue
+
+
+def update(
+    pixels: memoryview,
+    width: int,
+    xs: memoryview,
+    ys: memoryview,
+    columns: int,
+    rows: int,
+    rect: Rectangle,
+    cell: tuple[int, int],
+    out: memoryview,
+    dirty: memoryview,
+) -> None:
+    """As :func:`._scaling.update`."""
+    across, down = cell
+    left, top, right, bottom = rect
+    area = (left * across, top * down, right * across, bottom * down)
+    part = _words(out, rows, columns)[area[1] : area[3], area[0] : area[2]]
+    before = part.copy()
+    box(pixels, width, xs, ys, columns, rows, area, out)
+    changed = (part != before).reshape(bottom - top, down, right - left, across).any(axis=(1, 3))
+    marks = np.frombuffer(dirty, np.uint8).reshape(-1, columns // across)
+    marks[top:bottom, left:right] |= changed
 
 
 def quadrants(sub: memoryview, cells: memoryview, columns: int, rect: Rectangle) -> None:

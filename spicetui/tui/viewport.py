@@ -23,7 +23,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ..geometry import Point, Rect, Size
-from ..term.cells import INDEXED, CellKind, CellPlane, Colors, Pointer
+from ..term.cells import INDEXED, CellKind, CellPlane, Colors
+from ..term.plane import Pointer
 from ..term.scale import Mapping, Scale
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from terminal.terminal import Terminal
 
 from spicetui.geometry import Point, Rect, Size
 from spicetui.term import _kernels, cells, fallback
-from spicetui.term.cells import CellKind, CellPlane, Colors, Pointer
+from spicetui.term.cells import CellKind, CellPlane, Colors
+from spicetui.term.plane import Pointer
 from spicetui.term.scale import Mapping, Scale
 
 
