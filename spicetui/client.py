@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from .canvas.surface import Surface
     from .channels.cursor import CursorChannel
     from .channels.display import DisplayChannel
+    from .channels.playback import PlaybackChannel
+
+#: How long what ends the session may come after what ended one of its channels.
+LAST_WORD_SECONDS = 0.2
 
 
 async def connect(
@@ -87,6 +91,11 @@ class Client:
         """By the number of the display that the pointer belongs to."""
         found = {key.id: c for key, c in self.channels.items() if key.type is ChannelType.CURSOR}
         return cast("dict[int, CursorChannel]", found)
+
+    @property
+    def playback(self) -> PlaybackChannel | None:
+        """The guest's sound; None when the server offers none."""
+        return cast("PlaybackChannel | None", self.channels.get(ChannelKey(ChannelType.PLAYBACK)))
 
     # --- facts
 
@@ -160,7 +169,7 @@ class Client:
     async def wait_frame(self, display: int = 0) -> Surface:
         """Waits until the display shows something. Raises what ended the session when it never does.
 
-        Raises FeatureMissing when the server has no such display.
+        Raises FeatureMissing when the server has no such display, ChannelClosed when its channel was lost before.
         """
         if not self.displays:
             raise FeatureMissing("the server has no display")
@@ -171,7 +180,13 @@ class Client:
                 waiting = [frame for frame in frames if not frame.done()]
                 if self._is_shown(display) or not waiting:
                     return self.screenshot(display)
-                await asyncio.wait((*waiting, over), return_when=asyncio.FIRST_COMPLETED)
+                if (lost := self._lost_before_shown(display)) is not None:
+                    await asyncio.wait((over,), timeout=LAST_WORD_SECONDS)
+                    if not over.done():
+                        raise lost
+                else:
+                    running = self.session.running(ChannelType.DISPLAY)
+                    await asyncio.wait((*waiting, over, *running), return_when=asyncio.FIRST_COMPLETED)
                 if over.done():
                     over.result()
                     raise SpiceError("the session ended before a picture came")
@@ -187,6 +202,15 @@ class Client:
         # Numbers count over the channels in order: they hold once every channel before shows something.
         channel = heads[display].display
         return all(c.shown is not None for number, c in self.displays.items() if number <= channel)
+
+    def _lost_before_shown(self, display: int) -> SpiceError | None:
+        """Why the display will never be shown, if it will not."""
+        heads = self.heads
+        channel = heads[display].display if 0 <= display < len(heads) else max(self.displays, default=0)
+        lost = self.session.lost
+        return next(
+            (lost[c.key] for n, c in self.displays.items() if n <= channel and not c.shown and c.key in lost), None
+        )
 
     def screenshot(self, display: int = 0) -> Surface:
         """A copy of what the display shows now, without the pointer. Raises FeatureMissing."""

@@ -7,6 +7,16 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+#: Why display channels do not announce GL_SCANOUT, and so get no dmabufs over unix sockets: the message that brings one
+#: has no format modifier.
+GL_SCANOUT_MISSING = "the server does not tell how a GPU's texture lies in memory, so it cannot be read as pixels"
+
+#: All that a client without GL_SCANOUT sees of a machine that has textures only: spice-server 0.15 closes the display
+#: channel at the next scanout or draw, over every transport, without a message.
+GL_SCANOUT_SUSPECTED = (
+    "perhaps the picture is only a GPU's texture now, which cannot be shown here: run QEMU with gl=off"
+)
+
 
 def package_version(name: str) -> str | None:
     """The installed version of a distribution; None when it is absent."""

@@ -15,7 +15,7 @@ from .channels.main import Main, openable
 from .channels.progress import Progress
 from .diagnostics import Gaps, logger, printable
 from .errors import AuthError, ChannelClosed, ConnectError, LinkError, SpiceError
-from .interfaces import ChannelKey, CompleteDriver, Connector, Driver, Head
+from .interfaces import AudioSink, ChannelKey, CompleteDriver, Connector, Driver, Head
 from .wire.enums import ChannelType, LinkErr, MouseMode
 from .wire.main import AttachChannels
 
@@ -32,6 +32,7 @@ CHANNELS: dict[ChannelType, tuple[str, str]] = {
     ChannelType.DISPLAY: ("display", "DisplayChannel"),
     ChannelType.INPUTS: ("inputs", "Inputs"),
     ChannelType.CURSOR: ("cursor", "CursorChannel"),
+    ChannelType.PLAYBACK: ("playback", "PlaybackChannel"),
 }
 
 #: How long a session that is closed early waits for the first message of each channel.
@@ -45,29 +46,43 @@ MAX_CHANNELS = 64
 class Options:
     """What a session asks for. *compression*: an ImageCompression name in lower case; *video_codecs*: VideoCodecType
     names in lower case, the preferred first; *disable_channels*: type names in lower case; *read_only*: nothing is
-    sent to keyboard and pointer."""
+    sent to keyboard, pointer and microphone; *audio*: what plays the guest's sound from its first frame on (more can be
+    attached to ``client.playback``); *opus*: whether sound may be compressed."""
 
     compression: str | None = None
     video_codecs: tuple[str, ...] = ()
     disable_channels: frozenset[str] = frozenset()
     read_only: bool = False
+    audio: AudioSink | None = None
+    opus: bool = True
 
 
 class MultimediaClock:
     """The server's clock in milliseconds, by which frames and sound are played; wraps at 32 bits."""
 
+    #: A reading that is further off than this is taken as it is, milliseconds.
+    JUMP = 80
+
+    #: Of how many readings the clock is the mean, roughly.
+    READINGS = 32
+
     def __init__(self) -> None:
-        self._offset = 0
+        self._offset = 0.0
 
     def set(self, server_ms: int) -> None:
         self._offset = server_ms - self._local()
 
+    def follow(self, server_ms: int) -> None:
+        """One of many readings that scatter, such as those of a sound device, which takes its sound in blocks."""
+        ahead = ((server_ms - self._local() - self._offset + 0x80000000) % 0x100000000) - 0x80000000
+        self._offset += ahead if abs(ahead) > self.JUMP else ahead / self.READINGS
+
     def now(self) -> int:
-        return (self._local() + self._offset) & 0xFFFFFFFF
+        return int(self._local() + self._offset) & 0xFFFFFFFF
 
     @staticmethod
-    def _local() -> int:
-        return time.monotonic_ns() // 1_000_000
+    def _local() -> float:
+        return time.monotonic_ns() / 1_000_000
 
 
 class Session:
@@ -89,6 +104,7 @@ class Session:
         self.server_channels: list[ChannelKey] = []
         self.images_arrived = asyncio.Event()
         self.error: Exception | None = None
+        self.lost: dict[ChannelKey, SpiceError] = {}  # channels that ended before the session, and why
         self._tasks: dict[ChannelKey, asyncio.Task[None]] = {}
         self._closing = False
         self._ending: asyncio.Task[None] | None = None
@@ -213,6 +229,9 @@ class Session:
         if isinstance(channel, Main):
             self._end(error if isinstance(error, Exception) else None)
         elif not self._over.done():
+            self.lost[channel.key] = (
+                error if isinstance(error, SpiceError) else ChannelClosed(f"{channel.key}: the channel has ended")
+            )
             self.gap(f"{channel.key} lost", str(error or ""))
 
     def _end(self, error: Exception | None) -> None:
@@ -221,6 +240,10 @@ class Session:
             self._over.set_result(None)
             self._ending = asyncio.ensure_future(self.aclose())
             self.driver.closed(error)
+
+    def running(self, kind: ChannelType) -> set[asyncio.Task[None]]:
+        """The tasks of the channels of this type that are not lost; to be waited for, not cancelled."""
+        return {task for key, task in self._tasks.items() if key.type is kind and key not in self.lost}
 
     async def wait_closed(self) -> None:
         """Until the session is over. Raises the error that ended it, if one did."""

@@ -47,9 +47,11 @@ class Channel:
         self.messages_in = 0
         self.first_message = asyncio.Event()
         self.closed = False
+        self.closed_by_server = False  # between two messages, and without a word about it
         self.machine: ChannelMachine
         self.stream: ByteStream
         self._first = b""
+        self._disconnecting = False
         self._handlers = self._find_handlers()
 
     def _find_handlers(self) -> dict[int, Any]:
@@ -185,6 +187,7 @@ class Channel:
                 if not data:
                     if not self.machine.at_boundary:
                         raise ChannelClosed(f"{self.key}: the server closed the connection in the middle of a message")
+                    self.closed_by_server = not self._disconnecting
                     raise ChannelClosed(f"{self.key}: the server closed the connection")
         finally:
             self.closed = True
@@ -255,6 +258,7 @@ class Channel:
             self.session.notice(text)
 
     def on_disconnecting(self, message: common.Disconnecting) -> None:
+        self._disconnecting = True
         self.log.info("the server is disconnecting, reason %d", message.reason)
 
 

@@ -11,7 +11,8 @@ from ..canvas.damage import Damage
 from ..canvas.surface import Surface
 from ..codecs.caches import GLZ_WINDOW_PIXELS, PIXMAP_CACHE_PIXELS, PaletteCache
 from ..codecs.image import ImageDecoder, MissingReference, Pixmap
-from ..errors import CodecError
+from ..errors import ChannelClosed, CodecError
+from ..features import GL_SCANOUT_MISSING, GL_SCANOUT_SUSPECTED
 from ..geometry import Rect
 from ..interfaces import Head
 from ..wire import display as wire
@@ -48,7 +49,7 @@ class DisplayChannel(Channel):
     )
     IGNORED: ClassVar[dict[type, str]] = {
         wire.QualityIndicator: "a hint of old servers without a meaning here",
-        wire.GlScanoutUnix: "only follows GL_SCANOUT, which is not announced: textures are no pixels for a terminal",
+        wire.GlScanoutUnix: f"only follows GL_SCANOUT, which is not announced: {GL_SCANOUT_MISSING}",
         wire.GlDraw: "only follows GL_SCANOUT, which is not announced",
     }
 
@@ -93,6 +94,10 @@ class DisplayChannel(Channel):
     async def run(self) -> None:
         try:
             await super().run()
+        except ChannelClosed as error:
+            if self.closed_by_server:
+                raise ChannelClosed(f"{error}; {GL_SCANOUT_SUSPECTED}") from error
+            raise
         finally:
             self.streams.close()
 

@@ -51,9 +51,11 @@ async def _first_frames(client: Client) -> None:
 
 def collect(client: Client) -> dict[str, Any]:
     """What is known of the session, ready for JSON."""
-    from ..wire.enums import ImageType, MouseMode
+    from ..features import GL_SCANOUT_MISSING
+    from ..wire.enums import DisplayCap, ImageType, MouseMode
 
     modes = client.main.supported_mouse_modes
+    takes_textures = any(DisplayCap.GL_SCANOUT in display.announced() for display in client.displays.values())
     return {
         "name": client.name or None,
         "uuid": str(client.uuid) if client.uuid is not None else None,
@@ -78,6 +80,10 @@ def collect(client: Client) -> dict[str, Any]:
             }
             for _, display in sorted(client.displays.items())
         ],
+        "gl_scanout": {
+            "announced": takes_textures,
+            "reason": None if takes_textures else GL_SCANOUT_MISSING,
+        },
         "channels": [_channel(channel) for _, channel in sorted(client.channels.items())],
         "server_channels": [str(key) for key in client.session.server_channels],
         "unsupported": dict(sorted(client.unsupported.items())),
@@ -138,6 +144,8 @@ def describe(facts: dict[str, Any]) -> str:
                 lines.append(f"  {title:<10}{' '.join(f'{name} ({n})' for name, n in display[title].items())}")
         if len(display["monitors"]) > 1:
             lines += [f"  monitor {m['id']} {m['width']}x{m['height']}+{m['x']}+{m['y']}" for m in display["monitors"]]
+    if not facts["gl_scanout"]["announced"]:
+        lines.append(f"GL scanout  not announced: {facts['gl_scanout']['reason']}")
     for channel in facts["channels"]:
         secure = " (TLS)" if channel["secure"] else ""
         lines.append(f"channel     {channel['type']}:{channel['id']}{secure}")

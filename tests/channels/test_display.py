@@ -15,11 +15,19 @@ from peer.fake_server import DISPLAY, FULL_HEADERS, MAIN, FakeChannel
 import spicetui
 from spicetui import ChannelKey, ChannelType, Options
 from spicetui.channels import display as channel_module
-from spicetui.errors import FeatureMissing, SpiceError
+from spicetui.errors import ChannelClosed, FeatureMissing, SpiceError
 from spicetui.geometry import Point, Rect
 from spicetui.wire import common
 from spicetui.wire import display as wire
-from spicetui.wire.enums import BitmapFlags, BitmapFmt, ImageCompression, ImageFlags, ImageType, ResourceType
+from spicetui.wire.enums import (
+    BitmapFlags,
+    BitmapFmt,
+    DisplayCap,
+    ImageCompression,
+    ImageFlags,
+    ImageType,
+    ResourceType,
+)
 from spicetui.wire.image import BinaryData, BitmapData, Image, ImageDescriptor, Palette
 
 from .support import Opened, opened
@@ -139,6 +147,41 @@ async def test_mode_of_old_servers() -> None:
     async with opened(DISPLAY, common_caps=FULL_HEADERS) as session:
         await draw(session.channel, wire.Mode(8, 4, 32), wire.Mark(), fill(WHOLE, RED))
         assert colours(session) == {RED}
+
+
+async def test_a_display_that_the_server_closes_without_a_word_may_be_textures_only() -> None:
+    async with opened(DISPLAY) as session:
+        assert DisplayCap.GL_SCANOUT not in session.client.displays[0].announced()
+        waiting = asyncio.ensure_future(session.client.wait_frame())
+        await session.channel.close()
+        with pytest.raises(ChannelClosed, match="gl=off"):
+            await waiting
+        with pytest.raises(ChannelClosed, match="gl=off"):
+            await session.client.wait_frame()
+        (text,) = session.driver.notices
+        assert text.startswith("display:0 lost")
+        assert text.endswith("gl=off")
+
+
+async def test_a_display_that_the_server_disconnects_is_just_lost() -> None:
+    async with opened(DISPLAY) as session:
+        await draw(session.channel, common.Disconnecting(0, 0))
+        waiting = asyncio.ensure_future(session.client.wait_frame())
+        await session.channel.close()
+        with pytest.raises(ChannelClosed) as caught:
+            await waiting
+        assert "gl=" not in str(caught.value)
+
+
+async def test_another_display_lost_is_no_reason_to_wait_no_longer() -> None:
+    async with opened(DISPLAY, BOTH) as session:
+        await (await session.server.channel(SECOND)).close()
+        waiting = asyncio.ensure_future(session.client.wait_frame())
+        await asyncio.wait(session.client.session.running(ChannelType.DISPLAY), timeout=0)
+        await draw(session.channel, primary(), fill(WHOLE, RED), wire.Mark())
+        assert (await waiting).width == 8
+        with pytest.raises(ChannelClosed):
+            await session.client.wait_frame(1)
 
 
 async def test_monitors() -> None:

@@ -50,6 +50,8 @@ def test_json(run: Run, tmp_path: Path) -> None:
     assert channels["main"]["common_capabilities"] == ["auth_selection", "auth_spice", "mini_header"]
     assert channels["main"]["secure"] is False
     assert all(channel["bytes_in"] > 0 for channel in channels.values())
+    assert facts["gl_scanout"]["announced"] is False
+    assert "in memory" in facts["gl_scanout"]["reason"]
     assert facts["unsupported"] == {}
 
 
@@ -58,6 +60,7 @@ def test_for_people(run: Run, tmp_path: Path) -> None:
         result = run("info", server.target, "--disable-channels", "cursor")
     assert (result.status, result.err) == (0, "")
     assert "\x1b" not in result.out
+    assert "GL scanout  not announced: " in result.out
     assert "name        db " in result.out
     assert "display 0   640x480 32_xRGB" in result.out
     assert "not opened  cursor:0" in result.out

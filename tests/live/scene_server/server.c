@@ -13,6 +13,8 @@
  *   N flush DEV                         answered when the worker has taken everything from both rings
  *   N update DEV SURFACE L T R B        the server renders into the surface's memory
  *   N monitors DEV ADDR | N reset_cursor DEV | N reset_images DEV | N destroy_surfaces DEV
+ *   N gl_scanout DEV W H                the picture is a texture from now on (a file of as many bytes stands for it)
+ *   N gl_draw DEV L T W H               the texture has changed there; answered when every client has taken it
  */
 
 #include <errno.h>
@@ -519,6 +521,17 @@ static void update(Device *device, char **words)
     spice_qxl_update_area(&device->instance, word(words, 3), &area, NULL, 0, 1);
 }
 
+static const char *gl_scanout(Device *device, char **words)
+{
+    const uint32_t xr24 = 'X' | 'R' << 8 | '2' << 16 | '4' << 24;
+    uint32_t width = word(words, 3), height = word(words, 4);
+    int texture = memfd_create("texture", MFD_CLOEXEC);
+    if (texture < 0 || ftruncate(texture, (off_t)width * height * 4) < 0)
+        return "no memory for a texture";
+    spice_qxl_gl_scanout(&device->instance, texture, width, height, width * 4, xr24, 1);
+    return NULL;
+}
+
 /* NULL when done, "" when the answer comes later, else why not. */
 static const char *perform(uint64_t number, char **words)
 {
@@ -544,6 +557,12 @@ static const char *perform(uint64_t number, char **words)
         spice_qxl_reset_image_cache(&device->instance);
     else if (!strcmp(verb, "monitors")) {
         spice_qxl_monitors_config_async(&device->instance, word(words, 3), 0, number);
+        return "";
+    } else if (!strcmp(verb, "gl_scanout")) {
+        return gl_scanout(device, words);
+    } else if (!strcmp(verb, "gl_draw")) {
+        spice_qxl_gl_draw_async(&device->instance, word(words, 3), word(words, 4), word(words, 5), word(words, 6),
+                                number);
         return "";
     } else if (!strcmp(verb, "flush")) {
         pthread_mutex_lock(&device->lock);

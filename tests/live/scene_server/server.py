@@ -233,6 +233,14 @@ class SceneServer:
         self._ask("destroy_surfaces", device)
         self._primaries.pop(device, None)
 
+    def gl_scanout(self, width: int, height: int, device: int = 0) -> None:
+        """The display's picture is a GPU's texture from now on."""
+        self._ask("gl_scanout", device, width, height)
+
+    def gl_draw(self, width: int, height: int, device: int = 0) -> None:
+        """The texture has changed; returns when the clients that can take one have."""
+        self._ask("gl_draw", device, 0, 0, width, height)
+
     def rendered(self, device: int = 0) -> picture.Picture:
         """What the server's own canvas makes of everything drawn so far."""
         width, height, format, address, upright = self._primaries[device]

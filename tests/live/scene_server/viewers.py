@@ -118,6 +118,15 @@ class OurViewer:
         rgb: picture.Picture = surface.pixels[:, :, 2::-1].copy()
         return rgb
 
+    def wait_lost(self, key: spicetui.ChannelKey) -> None:
+        """Until the session has lost that channel."""
+        self._run(self._lost(key))
+
+    async def _lost(self, key: spicetui.ChannelKey) -> None:
+        session = self.client.session
+        while key not in session.lost:
+            await asyncio.wait(session.running(key.type))
+
     def _shown(self, display: int) -> spicetui.Surface | None:
         """The whole surface of a display channel, whatever heads there are on it."""
         channel = self.client.displays.get(display)
