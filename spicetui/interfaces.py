@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from .geometry import Rect
+from .wire.enums import AudioFormat as AudioFormat
 from .wire.enums import ChannelType
 
 if TYPE_CHECKING:
@@ -72,6 +73,63 @@ class SecurableConnector(Connector, Protocol):
 
     def secure(self, channel: ChannelKey) -> bool:
         """Uses TLS for *channel* from now on; False when no TLS port is known or TLS is in use already."""
+        ...
+
+
+class AudioSink(Protocol):
+    """Plays sound or keeps it. Every call is on the event loop and returns at once; devices are opened elsewhere."""
+
+    def attach(self, notice: Callable[[str], None]) -> None:
+        """Comes first. *notice* takes one line for the user, from any thread."""
+        ...
+
+    def start(self, rate: int, channels: int, format: AudioFormat) -> None:
+        """Sound follows: *rate* frames a second of *channels* samples each. May come again without a stop."""
+        ...
+
+    def push(self, pcm: bytes, mm_time: int) -> None:
+        """Whole frames, interleaved, little endian. *mm_time*: the server's clock when they were made, milliseconds."""
+        ...
+
+    def stop(self) -> None:
+        """The guest plays no more; what was pushed is still to be heard."""
+        ...
+
+    def set_volume(self, volumes: Sequence[int]) -> None:
+        """The guest's volume, one for each channel, 65535 is full."""
+        ...
+
+    def set_mute(self, muted: bool) -> None: ...
+
+    def set_min_delay(self, ms: int) -> None:
+        """The least delay that the server asks for, so that video streams come in time for their sound."""
+        ...
+
+    def delay_ms(self) -> int | None:
+        """Milliseconds until what is pushed now is heard; None when nobody listens, as with a file."""
+        ...
+
+    def close(self) -> None:
+        """Gives the device back; may be called twice."""
+        ...
+
+
+class AudioSource(Protocol):
+    """Hears something, such as a microphone."""
+
+    def start(
+        self,
+        rate: int,
+        channels: int,
+        format: AudioFormat,
+        deliver: Callable[[bytes], None],
+        notice: Callable[[str], None],
+    ) -> None:
+        """Returns at once. *deliver* takes whole frames and *notice* one line for the user, both from any thread."""
+        ...
+
+    def stop(self) -> None:
+        """Nothing is heard any more; may be called twice."""
         ...
 
 

@@ -300,3 +300,13 @@ class CursorFlags(IntFlag):
     NONE = 1
     CACHE_ME = 2
     FROM_CACHE = 4
+
+
+class AudioFormat(IntEnum):
+    S16 = 1
+
+
+class AudioDataMode(IntEnum):
+    RAW = 1
+    CELT_0_5_1 = 2
+    OPUS = 3
