@@ -44,12 +44,23 @@ class Listener(Protocol):
     def ended(self) -> None: ...
 
 
+class Follower(Protocol):
+    """Looks at every display, not only at the one that is shown."""
+
+    def displays_changed(self) -> None:
+        """Displays have come, gone, or got another picture."""
+
+    def display_damaged(self, channel: int, damage: Sequence[Rect]) -> None:
+        """The picture of a display channel has changed there."""
+
+
 class Link(BaseDriver):
     """State of one session after the other; :attr:`listener` is told what has changed, once there is one."""
 
     def __init__(self, display: int = 0) -> None:
         self.display = display  #: the number of the display that is shown, as in ``client.heads``
         self.listener: Listener | None = None
+        self.follower: Follower | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -67,6 +78,8 @@ class Link(BaseDriver):
         self.notices: deque[str] = deque(maxlen=MAX_NOTICES)
         self.over = False
         self.error: Exception | None = None
+        self._held: tuple[int, int] | None = None  # channel and monitor that are shown, wherever the numbers go
+        self._displays_changed()
 
     # the display that is shown
 
@@ -83,14 +96,17 @@ class Link(BaseDriver):
     @property
     def head(self) -> Head | None:
         heads = self.heads
-        return heads[self.display] if 0 <= self.display < len(heads) else None
+        head = heads[self.display] if 0 <= self.display < len(heads) else None
+        return head if head is None or self._held in (None, (head.display, head.id)) else None
 
     @property
     def area(self) -> Rect | None:
         """The part of the surface that is shown; None without a picture."""
         head = self.head
-        if head is None:
-            return None
+        return self.area_of(head) if head is not None else None
+
+    def area_of(self, head: Head) -> Rect | None:
+        """The part of its surface that a monitor shows; None without a picture."""
         surface = self.surfaces.get(head.display)
         if surface is None:
             return None
@@ -106,10 +122,13 @@ class Link(BaseDriver):
     @property
     def pixels(self) -> npt.NDArray[np.uint8] | None:
         """The picture, (H, W, 4) BGRX; a view that is good until the next event."""
-        head, area = self.head, self.area
-        if head is None or area is None:
-            return None
-        return self.surfaces[head.display].pixels[area.slices()]
+        head = self.head
+        return self.pixels_of(head) if head is not None else None
+
+    def pixels_of(self, head: Head) -> npt.NDArray[np.uint8] | None:
+        """As :attr:`pixels`, of any monitor."""
+        area = self.area_of(head)
+        return self.surfaces[head.display].pixels[area.slices()] if area is not None else None
 
     @property
     def cursor(self) -> Cursor | None:
@@ -126,7 +145,9 @@ class Link(BaseDriver):
         return Point(x - head.area.x, y - head.area.y)
 
     def show_display(self, display: int) -> None:
-        self.display = display
+        self.display, self._held = display, None
+        if (head := self.head) is not None:
+            self._held = (head.display, head.id)
         self._replaced()
 
     def take_damage(self) -> list[Rect]:
@@ -138,6 +159,25 @@ class Link(BaseDriver):
         if self.listener:
             self.listener.picture_replaced()
 
+    def _renumber(self) -> None:
+        """The monitor that is shown stays so when monitors before it come or go."""
+        if self._held is not None:
+            for number, head in enumerate(self.heads):
+                if (head.display, head.id) == self._held:
+                    self.display = number
+                    return
+            if self._held[0] not in self.surfaces:
+                return  # its channel will have another picture soon
+            self._held = None
+        found = self.head
+        # While a channel before has no picture yet it may still bring any number of monitors.
+        if found is not None and all(channel in self.surfaces for channel in range(found.display + 1)):
+            self._held = (found.display, found.id)
+
+    def _displays_changed(self) -> None:
+        if self.follower:
+            self.follower.displays_changed()
+
     def _shows(self, channel: int) -> bool:
         head = self.head
         return head is not None and head.display == channel
@@ -147,15 +187,22 @@ class Link(BaseDriver):
     def heads_changed(self, display: int, heads: Sequence[Head]) -> None:
         before = (self.head, self.area)
         self.channel_heads[display] = tuple(heads)
+        self._renumber()
         if (self.head, self.area) != before:
             self._replaced()
+        self._displays_changed()
 
     def display_init(self, surface: Surface) -> None:
+        before = self.head
         self.surfaces[surface.display] = surface
-        if self._shows(surface.display):
+        self._renumber()
+        if self._shows(surface.display) or self.head != before:
             self._replaced()
+        self._displays_changed()
 
     def display_refresh(self, surface: Surface, damage: Sequence[Rect]) -> None:
+        if self.follower:
+            self.follower.display_damaged(surface.display, damage)
         area = self.area
         if area is None or not self._shows(surface.display):
             return
@@ -167,11 +214,13 @@ class Link(BaseDriver):
             self.listener.picture_damaged()
 
     def display_closed(self, surface: Surface) -> None:
-        shown = self._shows(surface.display)
+        before = self.head
         self.surfaces.pop(surface.display, None)
         self.channel_heads.pop(surface.display, None)
-        if shown:
+        self._renumber()
+        if self.head != before or (before is not None and before.display == surface.display):
             self._replaced()
+        self._displays_changed()
 
     def set_events_target(self, inputs: Inputs) -> None:
         self.inputs = inputs

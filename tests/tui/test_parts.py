@@ -14,6 +14,7 @@ from textual.strip import Strip
 from spicetui.canvas.surface import Surface
 from spicetui.errors import ConnectError
 from spicetui.geometry import Point, Rect, Size
+from spicetui.interfaces import Head
 from spicetui.term.cells import CellKind, CellPlane
 from spicetui.term.scale import Mapping
 from spicetui.term.tokenizer import KeyPress, Tokenizer
@@ -33,7 +34,7 @@ class Told:
         self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        return lambda: self.calls.append(name)
+        return lambda *told: self.calls.append(name)
 
 
 def surface(display: int = 0) -> Surface:
@@ -87,6 +88,43 @@ def test_only_the_shown_display_counts() -> None:
     link.display_closed(first)
     assert link.size is None
     assert told.calls[2:] == ["picture_replaced", "picture_replaced"]
+
+
+def several(count: int, display: int = 0) -> list[Head]:
+    return [Head(display, number, Rect(16 * number, 0, 16, 48)) for number in range(count)]
+
+
+def test_the_shown_monitor_stays_while_others_come_and_go() -> None:
+    link = Link(display=1)
+    link.display_init(surface(1))
+    assert link.head == Head(1, 0, Rect(0, 0, 64, 48))  # the first channel is still to come
+    link.heads_changed(0, several(3))
+    link.display_init(surface(0))
+    assert link.head == several(3)[1]
+    link.show_display(3)
+    link.heads_changed(0, several(2))
+    assert (link.display, link.head) == (2, Head(1, 0, Rect(0, 0, 64, 48)))
+    link.show_display(1)
+    link.display_closed(link.surfaces[0])
+    assert link.head is None  # and not the other channel's monitor, which has this number now
+    link.heads_changed(0, several(2))
+    link.display_init(surface(0))
+    assert (link.display, link.head) == (1, several(2)[1])
+    link.heads_changed(0, several(1))
+    assert (link.display, link.head) == (1, Head(1, 0, Rect(0, 0, 64, 48)))
+
+
+def test_a_follower_is_told_of_every_display() -> None:
+    link = Link()
+    link.display_init(surface(0))
+    link.follower = told = Told()
+    link.display_init(surface(1))
+    link.display_refresh(link.surfaces[1], [Rect(0, 0, 1, 1)])
+    link.heads_changed(0, several(2))
+    link.display_closed(link.surfaces[1])
+    link.reset()
+    assert told.calls == ["displays_changed", "display_damaged", *["displays_changed"] * 3]
+    assert link.take_damage() == []
 
 
 @pytest.mark.parametrize("width", [0, 1, 10, 40, 80, 200])
