@@ -92,7 +92,7 @@ class Plane(ABC):
 
     @abstractmethod
     def resize(self, size: Size, cell_px: Size) -> None:
-        """A view of *size* cells of *cell_px* pixels each.  Where that is new, nothing is owned and there is no mapping."""
+        """A view of *size* cells of *cell_px* pixels.  Where that is new, nothing is owned and there is no mapping."""
 
     @abstractmethod
     def place(self, mapping: Mapping) -> None:
@@ -147,14 +147,14 @@ class Plane(ABC):
         """An update was not written after all."""
         self.forget()
 
-    def acknowledged(self, update: Update) -> None:
+    def acknowledged(self, update: Update) -> None:  # noqa: B027 - most planes need not know
         """The terminal has read an update."""
 
     def refine(self) -> bool:
         """Whether anything is held at less than full quality; it is to be sent again with the next update."""
         return False
 
-    def answered(self, data: bytes) -> None:
+    def answered(self, data: bytes) -> None:  # noqa: B027 - only one protocol answers
         """The terminal answered with a graphics reply (what follows ``_G``)."""
 
     def enter(self) -> bytes:
@@ -165,5 +165,5 @@ class Plane(ABC):
         """What takes everything off the terminal that outlives its cells, such as images."""
         return b""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most planes have nothing outside
         """Gives back what lies outside this process, such as files; may be called twice."""

@@ -42,7 +42,8 @@ class Mapping:
     """How a picture of *picture* pixels lies in a view of *view* cells.
 
     *cell_px* is a cell's size in the terminal's pixels; only the proportions count, but for NATIVE.  *pan* is the
-    pixel wished for at the view's top left corner; it counts where the picture is larger than the view.
+    pixel wished for at the view's top left corner; it counts where the picture is larger than the view.  *zoom*
+    enlarges what *scale* gives.
     """
 
     def __init__(
@@ -54,14 +55,17 @@ class Mapping:
         *,
         cell_px: Size = Size(8, 16),
         pan: Point = Point(0, 0),
+        zoom: float = 1.0,
     ) -> None:
         self.picture = picture
         self.view = view
         self.sub = sub
         self.scale = scale
+        self.zoom = zoom
         per_cell_x, per_cell_y = _pixels_per_cell(picture, view, sub, scale, cell_px)
-        self.columns = _span(picture.width, view.width, per_cell_x, pan.x, scale is Scale.FIT)
-        self.rows = _span(picture.height, view.height, per_cell_y, pan.y, scale is Scale.FIT)
+        whole = scale is Scale.FIT and zoom == 1
+        self.columns = _span(picture.width, view.width, per_cell_x / zoom, pan.x, whole)
+        self.rows = _span(picture.height, view.height, per_cell_y / zoom, pan.y, whole)
 
     @property
     def cells(self) -> Rect:

@@ -16,9 +16,10 @@ from textual.screen import Screen
 
 from ..diagnostics import printable
 from ..errors import AuthError, ConnectError, SpiceError, TlsError
-from ..geometry import Point, Size
+from ..geometry import Point, Rect, Size
+from ..term.backends import BY_NAME, choose, judge
 from ..term.caps import Caps
-from ..term.cells import CellKind, Colors
+from ..term.cells import Colors
 from ..term.keys import Chord
 from ..term.scale import Scale
 from ..term.tokenizer import KeyPress, Mouse, Paste
@@ -34,6 +35,7 @@ from .screens.session import SessionScreen
 from .settings import Settings
 from .viewport import VMView
 from .widgets.menu import CommandMenu
+from .widgets.region import RegionFrame
 from .widgets.status import Status, StatusLine, human_bytes
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ log = logging.getLogger("spicetui.tui.app")
 
 Connect = Callable[["Driver", "str | None"], Awaitable["Client"]]
 CLOSE_SECONDS = 2.0
+BACKDROP = 0x101418  # beside the picture
 
 
 class SpiceApp(App[int]):
@@ -75,12 +78,17 @@ class SpiceApp(App[int]):
         self._first: asyncio.Future[Client] | None = first
         self._ended = asyncio.Event()
         self._pictured = asyncio.Event()
-        kind = CellKind.HALF if settings.graphics == "half" else CellKind.QUADRANT
-        self.view = VMView(link, kind=kind, scale=Scale(settings.scale), fps=settings.fps)
+        self._backend_wanted = settings.graphics
+        self._made_for: Caps | None = None
+        self.backend = choose(Caps(), settings.graphics)
+        self.view = VMView(
+            link, plane=BY_NAME["quadrant"].make(Caps(), BACKDROP), scale=Scale(settings.scale), fps=settings.fps
+        )
         self.menu = CommandMenu()
         self.status_line = StatusLine()
+        self.region = RegionFrame()
         self.guest = GuestInput(link, layout=settings.layout, view_only=settings.view_only, say=self.say)
-        self.session_screen = SessionScreen(self.view, self.menu, self.status_line)
+        self.session_screen = SessionScreen(self.view, self.menu, self.region, self.status_line)
         self._connecting: ConnectingScreen | None = None
 
     # life
@@ -209,7 +217,7 @@ class SpiceApp(App[int]):
         self.update_status()
 
     def picture_damaged(self) -> None:
-        self.view.schedule()
+        self.view.presenter.schedule()
 
     def pointer_moved(self) -> None:
         self.view.pointer_moved()
@@ -237,20 +245,42 @@ class SpiceApp(App[int]):
     def attach_terminal(self, driver: SpiceDriver) -> None:
         self.terminal_driver = driver
         self._use_colors(driver.caps.colors)
+        self._choose_backend(driver.caps)
+
+    def cell_size_changed(self) -> None:
+        """The terminal's font is another."""
+        self.view.remap()
 
     def terminal_learned(self, caps: Caps) -> None:
         self.guest.translator.releases = caps.key_releases
         self._use_colors(caps.colors)
-        self.view.remap()
+        if caps.answered:
+            self._choose_backend(caps)
+
+    def _choose_backend(self, caps: Caps) -> None:
+        if caps != self._made_for:
+            self._made_for = caps
+            self.use_backend(self._backend_wanted)
+
+    def use_backend(self, wanted: str) -> None:
+        """Draws by a backend's name, or ``auto``."""
+        driver = self.terminal_driver
+        caps = driver.caps if driver is not None else Caps()
+        self._backend_wanted = wanted
+        self.backend = choose(caps, wanted)
+        self.view.use(self.backend.make(caps, BACKDROP))
+        self.update_status()
+
+    def frame_acknowledged(self, seconds: float) -> None:
+        self.view.presenter.acknowledged(seconds)
 
     def _use_colors(self, colors: Colors) -> None:
         """Textual judges by TERM alone; what lies around the picture gets the colours that the picture gets."""
-        self.view.set_colors(colors)
         if colors is not Colors.GRAY:
             self.console._color_system = ColorSystem.TRUECOLOR if colors is Colors.TRUE else ColorSystem.EIGHT_BIT
 
     def terminal_has_room(self) -> None:
-        self.view.room()
+        self.view.presenter.room()
 
     def terminal_gone(self) -> None:
         self.stop(129)
@@ -273,6 +303,8 @@ class SpiceApp(App[int]):
             return True
         if self.menu.is_open:
             self.menu.take(event)
+        elif self.region.active:
+            self.region.cancel()
         else:
             self.guest.key(event)
         return True
@@ -283,6 +315,12 @@ class SpiceApp(App[int]):
         if mapping is None or not self.guest_has_keys:
             return False
         x, y = x - self.view.origin.x, y - self.view.origin.y
+        if self.region.active:
+            part = self.region.mouse(event, mapping, x, y)
+            if part is not None:
+                self.view.zoom_to(part)
+                self.update_status()
+            return True
         over = mapping.inside(x, y) and self.view.shows(int(x), int(y))
         captured = self.guest.captured
         taken = self.guest.mouse(event, mapping, x, y, over)
@@ -329,8 +367,22 @@ class SpiceApp(App[int]):
     def choose_scale(self, scale: Scale) -> None:
         self.view.set_scale(scale)
 
-    def next_cells(self) -> None:
-        self.view.set_kind(CellKind.HALF if self.view.plane.kind is CellKind.QUADRANT else CellKind.QUADRANT)
+    def next_backend(self) -> None:
+        """The next of those that this terminal can show."""
+        driver = self.terminal_driver
+        names = [found.backend.name for found in judge(driver.caps if driver is not None else Caps()) if found.usable]
+        following = names.index(self.backend.name) + 1 if self.backend.name in names else 0
+        self.use_backend(names[following % len(names)])
+
+    def zoom(self, factor: float) -> None:
+        """Around the guest's pointer where it is shown, else around the middle."""
+        mapping, pointer = self.view.mapping, self.link.pointer
+        seen = mapping is not None and self.link.cursor is not None and mapping.shown.contains(Rect(*pointer, 1, 1))
+        self.view.zoom_by(factor, pointer if seen else None)
+        self.update_status()
+
+    def choose_region(self) -> None:
+        self.region.begin()
 
     def next_display(self) -> None:
         self.link.show_display((self.link.display + 1) % max(1, len(self.link.heads)))
@@ -340,7 +392,7 @@ class SpiceApp(App[int]):
         self.guest.view_only = not self.guest.view_only
 
     def redraw(self) -> None:
-        self.view.plane.disown()
+        self.view.plane.forget()
         self.refresh(layout=True)
 
     def show_help(self) -> None:
@@ -417,7 +469,9 @@ class SpiceApp(App[int]):
         )
 
     def _mode(self) -> str:
-        colors = {Colors.PALETTE: "256 colors", Colors.GRAY: "gray (NO_COLOR)"}.get(self.view.plane.colors, "")
+        colors = ""
+        if self.terminal_driver is not None and not self.view.plane.graphics:
+            colors = _COLOR_WORDS.get(self.terminal_driver.caps.colors, "")
         if self.guest.view_only:
             mode = "view only"
         elif self.link.inputs is None or self.link.over:
@@ -427,6 +481,9 @@ class SpiceApp(App[int]):
         else:
             mode = "mouse captured" if self.guest.captured else "click for mouse"
         return ", ".join(part for part in (mode, colors) if part)
+
+
+_COLOR_WORDS = {Colors.PALETTE: "256 colors", Colors.GRAY: "gray (NO_COLOR)"}
 
 
 def advice(error: Exception) -> str:

@@ -82,7 +82,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("pan-right", "pan right", ("right", "l"), _pan(8, 0), "Picture", "→", listed=False, enabled=_pans),
     Command("pan-up", "pan up", ("up",), _pan(0, -4), "Picture", "↑", listed=False, enabled=_pans),
     Command("pan-down", "pan down", ("down", "j"), _pan(0, 4), "Picture", "↓", listed=False, enabled=_pans),
-    Command("cells", "half / quadrant cells", ("c",), lambda app: app.next_cells(), "Picture"),
+    Command("graphics", "next way to draw", ("c",), lambda app: app.next_backend(), "Picture"),
+    Command("zoom-in", "zoom in", ("+", "="), lambda app: app.zoom(1.5), "Picture", "+", listed=False),
+    Command("zoom-out", "zoom out", ("-",), lambda app: app.zoom(1 / 1.5), "Picture", "-", listed=False),
+    Command("zoom-region", "zoom to a region", ("x",), lambda app: app.choose_region(), "Picture"),
     Command("display", "next display", ("tab",), lambda app: app.next_display(), "Picture", "Tab", listed=False),
     Command("redraw", "redraw", ("ctrl+l",), lambda app: app.redraw(), "Picture", "Ctrl+L", listed=False),
     Command("screenshot", "screenshot to file", ("s",), lambda app: app.save_picture(), "App"),
@@ -94,7 +97,7 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 # Commands after which the menu stays, so that the key can be pressed again.
-STAYS = frozenset(command.id for command in COMMANDS if command.id.startswith("pan-"))
+STAYS = frozenset(command.id for command in COMMANDS if command.id.startswith(("pan-", "zoom-in", "zoom-out")))
 
 BY_KEY: dict[str, Command] = {}
 for _command in COMMANDS:

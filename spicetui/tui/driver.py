@@ -12,8 +12,10 @@ import contextlib
 import os
 import select
 import signal
+import tempfile
 import termios
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual import events, messages
@@ -69,6 +71,8 @@ class SpiceDriver(LinuxDriver):
         self._pixels = False  # whether mouse places come in pixels now
         self._place = (0.0, 0.0)
         self._active = False
+        self._asked = 0.0  # when, on the loop's clock
+        self._probe_file = ""
         app.attach_terminal(self)
 
     def send_message(self, message: Message) -> None:
@@ -113,13 +117,39 @@ class SpiceDriver(LinuxDriver):
         self._active = True
         atexit.register(self._restore_at_exit)
         self._loop.add_signal_handler(signal.SIGWINCH, self._on_window_change)
-        self.writer.control(_ENTER + caps.QUERIES)
+        self._write_probe_file()
+        self.writer.control(_ENTER + self.caps.queries(self._probe_file))
+        self._asked = self._loop.time()
         self._send_size()
         self._loop.add_reader(self.fileno, self._on_readable)
         self._reading = True
         if self._must_signal_resume:
             self._must_signal_resume = False
             self.send_message(self.SignalResume())
+
+    def undecided(self) -> float:
+        """Seconds that the terminal still has to answer, 0 when nothing more is waited for."""
+        if self.caps.answered:
+            return 0.0
+        return max(0.0, self._asked + caps.PROBE_SECONDS - self._loop.time())
+
+    def _write_probe_file(self) -> None:
+        """A file of one pixel: whether the terminal reads it tells that it is on this machine."""
+        self._remove_probe_file()
+        with contextlib.suppress(OSError):
+            shared = "/dev/shm"  # the one place under /dev that terminals read
+            where = shared if os.access(shared, os.W_OK) else None
+            fd, self._probe_file = tempfile.mkstemp(prefix="spicetui-probe-", dir=where)
+            try:
+                os.write(fd, bytes(3))
+            finally:
+                os.close(fd)
+
+    def _remove_probe_file(self) -> None:
+        path, self._probe_file = self._probe_file, ""
+        if path:
+            with contextlib.suppress(OSError):
+                Path(path).unlink()
 
     def disable_input(self) -> None:
         if self._reading:
@@ -135,7 +165,8 @@ class SpiceDriver(LinuxDriver):
             return
         self.disable_input()
         self._drain()
-        self.writer.control(_LEAVE)
+        self._remove_probe_file()
+        self.writer.control(self.spice_app.view.plane.leave() + _LEAVE)
         if not self.writer.stop():
             self._leave_anyway()
         self._restore_settings()
@@ -182,8 +213,9 @@ class SpiceDriver(LinuxDriver):
         """The app did not come to its regular end."""
         if self._active:
             self._active = False
+            self._remove_probe_file()
             with contextlib.suppress(OSError):
-                os.write(self.output, _LEAVE)
+                os.write(self.output, self.spice_app.view.plane.leave() + _LEAVE)
             self._restore_settings()
 
     # size
@@ -200,7 +232,9 @@ class SpiceDriver(LinuxDriver):
 
     def _send_size(self) -> None:
         size = TextualSize(*self._get_terminal_size())
-        self.spice_app.cell_px = self._cell_px(Size(*size))
+        before, self.spice_app.cell_px = self.spice_app.cell_px, self._cell_px(Size(*size))
+        if before != self.spice_app.cell_px:
+            self.spice_app.cell_size_changed()
         self.spice_app.post_message(events.Resize(size, size))
 
     def _cell_px(self, size: Size) -> Size | None:
@@ -266,21 +300,29 @@ class SpiceDriver(LinuxDriver):
 
     def _on_reply(self, reply: Reply) -> None:
         if reply.kind == "status":
-            self.writer.acknowledged()
+            seconds = self.writer.acknowledged()
+            if seconds is not None:
+                self.spice_app.frame_acknowledged(seconds)
             return
         if reply.kind == "mode" and reply.args == (caps.PIXEL_MOUSE, 1):
             self._pixels = True  # mouse reports behind this one are in pixels
             return
         known = self.caps.learn(reply)
         if known == self.caps:
+            if reply.kind == "apc" and reply.data.startswith(b"G"):
+                self.spice_app.view.plane.answered(reply.data[1:])
             return
         before, self.caps = self.caps, known
         if known.synchronized and not before.synchronized:
             self.process_message(messages.TerminalSupportsSynchronizedOutput())
         size = Size(*self._get_terminal_size())
-        self.spice_app.cell_px = self._cell_px(size)
-        if known.answered and not before.answered and known.pixel_mouse and self.spice_app.cell_px is not None:
-            self.writer.control(b"\x1b[?1016h\x1b[?1016$p")
+        cell_px, self.spice_app.cell_px = self.spice_app.cell_px, self._cell_px(size)
+        if cell_px != self.spice_app.cell_px:
+            self.spice_app.cell_size_changed()
+        if known.answered and not before.answered:
+            self._remove_probe_file()
+            if known.pixel_mouse and self.spice_app.cell_px is not None:
+                self.writer.control(b"\x1b[?1016h\x1b[?1016$p")
         self.spice_app.terminal_learned(known)
 
     def _on_mouse(self, event: Mouse) -> None:

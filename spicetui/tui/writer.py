@@ -88,16 +88,17 @@ class FrameWriter:
             self.frames += 1
             self._lock.notify()
 
-    def acknowledged(self) -> None:
-        """The terminal has read up to the oldest frame that is under way."""
+    def acknowledged(self) -> float | None:
+        """The terminal has read up to the oldest frame under way; how many seconds that took, None without one."""
         with self._lock:
             if not self._sent:
-                return
+                return None
             taken = time.monotonic() - self._sent.popleft()
             self.ack_seconds += (taken - self.ack_seconds) * (0.2 if self.ack_seconds else 1.0)
             tell = self._take_refused()
         if tell:
             self._on_room()
+        return taken
 
     @property
     def outstanding(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spicetui.geometry import Size
-from spicetui.term.caps import QUERIES, Caps
+from spicetui.term.caps import Caps, split_name
 from spicetui.term.cells import Colors
 from spicetui.term.environment import unusable
 from spicetui.term.tokenizer import Reply, Tokenizer
@@ -51,7 +51,45 @@ def test_names_are_made_harmless() -> None:
 
 
 def test_device_attributes_are_asked_last() -> None:
-    assert QUERIES.endswith(b"\x1b[c")
+    assert Caps().queries("/tmp/pixel").endswith(b"\x1b[c")
+
+
+def test_terminals_that_print_strings_are_asked_for_none() -> None:
+    for term in ("linux", "screen-256color"):
+        assert b"\x1b_" not in Caps.from_environment({"TERM": term}).queries()
+    assert b"\x1b_Ga=q" in Caps.from_environment({"TERM": "xterm-256color"}).queries()
+
+
+def test_through_tmux_the_graphics_queries_are_passed_on() -> None:
+    asked = Caps.from_environment({"TERM": "tmux-256color", "TMUX": "/tmp/socket,1,0"}).queries()
+    assert b"\x1bPtmux;\x1b\x1b_Ga=q" in asked
+
+
+def test_graphics_answers() -> None:
+    caps = learn(
+        b"\x1b[?1;0;1024S\x1b[?2;0;1000;728S\x1b_Gi=1572929505;OK\x1b\\"
+        b"\x1b_Gi=1572929506;EBADF:cannot read\x1b\\\x1b_Gi=1572929507,r=1;OK\x1b\\\x1b[?62;4c"
+    )
+    assert (caps.kitty_graphics, caps.kitty_files, caps.kitty_edits) == (True, False, True)
+    assert caps.sixel
+    assert caps.sixel_registers == 1024
+    assert caps.sixel_max == Size(1000, 728)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("kitty(0.36.4)", ("kitty", (0, 36, 4))),
+        ("ghostty 1.2.0", ("ghostty", (1, 2, 0))),
+        ("WezTerm 20240203-110809-5046fc22", ("wezterm", (20240203,))),
+        ("iTerm2 3.5.0", ("iterm2", (3, 5, 0))),
+        ("XTerm(379)", ("xterm", (379,))),
+        ("foot(1.20.1)", ("foot", (1, 20, 1))),
+        ("", ("", ())),
+    ],
+)
+def test_names_and_versions(name: str, parts: tuple[str, tuple[int, ...]]) -> None:
+    assert split_name(name) == parts
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from terminal.terminal import Terminal
 from textual.widgets import Static
 
 from spicetui.geometry import Rect
-from spicetui.term.cells import CellKind
 from spicetui.term.scale import Scale
 from spicetui.tui.screens.help import HelpScreen
 
@@ -79,7 +78,7 @@ class Chaos:
     def shape(self) -> None:
         view = self.run.app.view
         if self.random.random() < 0.5:
-            view.set_kind(self.random.choice(list(CellKind)))
+            self.run.app.use_backend(self.random.choice(("half", "quadrant")))
         else:
             view.set_scale(self.random.choice(list(Scale)))
 

@@ -9,6 +9,7 @@ from textual.screen import Screen
 
 from ..viewport import VMView
 from ..widgets.menu import CommandMenu
+from ..widgets.region import RegionFrame
 from ..widgets.status import StatusLine
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ class SessionScreen(Screen[None]):
     SessionScreen VMView { width: 1fr; height: 1fr; }
     """
 
-    def __init__(self, view: VMView, menu: CommandMenu, status: StatusLine) -> None:
+    def __init__(self, view: VMView, menu: CommandMenu, region: RegionFrame, status: StatusLine) -> None:
         super().__init__()
-        self._parts = (view, menu, status)
+        self._parts = (view, menu, region, status)
 
     def compose(self) -> ComposeResult:
         yield from self._parts

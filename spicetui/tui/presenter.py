@@ -1,0 +1,178 @@
+"""When a frame is drawn, at which quality, and its way to the terminal: the only file that hands it graphics bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from ..term.pacing import Pacing
+from ..term.plane import Frame, Plane, Update
+
+if TYPE_CHECKING:
+    from .driver import SpiceDriver
+    from .viewport import VMView
+
+COVERED_FPS = 1  # while another screen lies over the picture, the compositor draws it: 100 times the work
+REST_SECONDS = 0.5  # after this long without a frame, what was sent coarse is sent well
+_SYNC_START, _SYNC_END = b"\x1b[?2026h", b"\x1b[?2026l"
+
+
+class Presenter:
+    """Frames are made only when the terminal can take one: what is left out is part of the next."""
+
+    def __init__(self, view: VMView, interval: float) -> None:
+        self.view = view
+        self.interval = interval
+        self.pacing = Pacing()
+        self.frames_shown = 0
+        self.encodes = False  #: an update is on its way through the worker thread
+        self._timer: asyncio.TimerHandle | None = None
+        self._rest: asyncio.TimerHandle | None = None
+        self._next = 0.0
+        self._shown: deque[float] = deque(maxlen=240)
+        self._again = False  # something happened while an update was being encoded
+        self._under_way: deque[tuple[Plane, Update]] = deque()
+        self._executor: ThreadPoolExecutor | None = None
+
+    @property
+    def fps(self) -> float:
+        """Frames of the last second."""
+        now = asyncio.get_running_loop().time()
+        while self._shown and now - self._shown[0] > 1:
+            self._shown.popleft()
+        return float(len(self._shown))
+
+    def schedule(self) -> None:
+        """A frame as soon as the rate allows."""
+        if self.encodes:
+            self._again = True
+        elif self._timer is None and self.view.is_attached:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(max(self._next, loop.time()), self._present)
+
+    def room(self) -> None:
+        """The terminal has caught up."""
+        self._cancel_timer()
+        self.schedule()
+
+    def acknowledged(self, seconds: float) -> None:
+        """The terminal has read the oldest frame under way, *seconds* after it was handed over."""
+        self.pacing.acknowledged(seconds)
+        if self._under_way:
+            plane, update = self._under_way.popleft()
+            plane.acknowledged(update)
+
+    def change(self, old: Plane) -> None:
+        """The view has another plane now."""
+        driver = self.view.app.terminal_driver if self.view.is_attached else None
+        if driver is not None:
+            driver.writer.control(old.leave() + self.view.plane.enter())
+        old.close()
+        self.pacing = Pacing(self.view.plane.quality_steps)
+
+    def stop(self) -> None:
+        self._cancel_timer()
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = None
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _present(self) -> None:
+        self._timer = None
+        view = self.view
+        if not view.is_attached or not view.app.is_running:
+            return
+        loop = asyncio.get_running_loop()
+        driver = view.app.terminal_driver
+        if driver is not None:
+            wait = driver.undecided()
+            if wait > 0:  # which backend it will be
+                self._timer = loop.call_later(wait, self._present)
+                return
+            if not driver.writer.ready():
+                patience = driver.writer.patience()
+                if patience is not None:
+                    self._timer = loop.call_later(patience, self._present)
+                return  # or the writer tells when there is room
+        if driver is None or view.app.screen is not view.screen:
+            self._next = loop.time() + (1 / COVERED_FPS if driver is not None else self.interval)
+            view.draw()
+            self._note_frame(loop.time())
+            view.refresh()
+            return
+        self._next = loop.time() + self.interval
+        plane = view.plane
+        view.draw()
+        plane.quality = min(self.pacing.step, plane.quality_steps - 1)
+        update = plane.update(view.origin)
+        if update is None:
+            return
+        if not update.heavy:
+            self._send(driver, plane, update, update.encode())
+            return
+        self.encodes = True
+        self._again = False
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, "encode")
+        encoding = loop.run_in_executor(self._executor, update.encode)
+        layouts = view.layouts
+        encoding.add_done_callback(lambda done: self._encoded(driver, plane, update, layouts, done))
+
+    def _encoded(
+        self, driver: SpiceDriver, plane: Plane, update: Update, layouts: int, done: asyncio.Future[Frame]
+    ) -> None:
+        self.encodes = False
+        view = self.view
+        if done.cancelled() or not view.is_attached or plane is not view.plane:
+            return
+        frame = done.result()
+        if layouts != view.layouts or view.app.screen is not view.screen or driver is not view.app.terminal_driver:
+            plane.dropped(update)  # it may not lie free any more
+            self._again = True
+        else:
+            self._send(driver, plane, update, frame)
+        if self._again:
+            self.schedule()
+
+    def _send(self, driver: SpiceDriver, plane: Plane, update: Update, frame: Frame) -> None:
+        x, y = self.view.app.cursor_position
+        show = frame.show + b"\x1b[%d;%dH" % (y + 1, x + 1)
+        if driver.caps.synchronized:
+            show = _SYNC_START + show + _SYNC_END
+        now = asyncio.get_running_loop().time()
+        data = frame.upload + show
+        if driver.writer.acknowledges:
+            self._under_way.append((plane, update))
+        else:
+            self._under_way.clear()
+        driver.writer.frame(data)
+        self.pacing.sent(len(data))
+        self._note_frame(now)
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = asyncio.get_running_loop().call_later(REST_SECONDS, self._refine)
+
+    def _refine(self) -> None:
+        """Nothing has moved for a while: what was sent coarse is sent well, step by step."""
+        self._rest = None
+        if not self.view.is_attached:
+            return
+        with contextlib.suppress(RuntimeError):
+            self.pacing.rest()
+            if self.view.plane.refine():
+                self.schedule()
+
+    def _note_frame(self, now: float) -> None:
+        self._shown.append(now)
+        self.frames_shown += 1
+        self.view.app.frame_shown(now)
