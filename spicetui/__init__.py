@@ -7,7 +7,8 @@ The layers, each using only those below it::
     client              the façade: connect, Client
     session             channels, what they share, life and death
     channels connectors asyncio around the machines; byte streams
-    interfaces          what users implement: Connector, ByteStream, Driver
+    devices             the local ends: sound
+    interfaces          what users implement: Connector, ByteStream, Driver, AudioSink, AudioSource
     protocol codecs canvas term   machines, decoders, drawing, terminal graphics; no I/O
     wire     keymap     what the bytes mean; keys
     errors   geometry
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from .geometry import Point as Point
     from .geometry import Rect as Rect
     from .geometry import Size as Size
+    from .interfaces import AudioSink as AudioSink
+    from .interfaces import AudioSource as AudioSource
     from .interfaces import BaseDriver as BaseDriver
     from .interfaces import ByteStream as ByteStream
     from .interfaces import ChannelKey as ChannelKey
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from .keymap.keys import Button as Button
     from .keymap.keys import Key as Key
     from .session import Options as Options
+    from .wire.enums import AudioFormat as AudioFormat
     from .wire.enums import ChannelType as ChannelType
 
 #: Where each public name lives; loaded when first used, so that ``import spicetui`` costs little.
@@ -63,12 +67,15 @@ _NAMES = {
     "TlsConnector": "connectors.tls",
     "UnixConnector": "connectors.unix",
     "WebSocketConnector": "connectors.websocket",
+    "AudioSink": "interfaces",
+    "AudioSource": "interfaces",
     "BaseDriver": "interfaces",
     "ByteStream": "interfaces",
     "ChannelKey": "interfaces",
     "Connector": "interfaces",
     "Driver": "interfaces",
     "Head": "interfaces",
+    "AudioFormat": "wire.enums",
     "ChannelType": "wire.enums",
     "Key": "keymap.keys",
     "Button": "keymap.keys",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..connectors.targets import Target
     from ..session import Options
 
-CHANNEL_NAMES = ("main", "display", "inputs", "cursor")
+CHANNEL_NAMES = ("main", "display", "inputs", "cursor", "playback", "record")
 COMPRESSIONS = ("auto_glz", "auto_lz", "quic", "glz", "lz", "lz4", "off")
 VIDEO_CODECS = ("mjpeg", "vp8", "vp9", "h264", "h265")
 VERIFY_MODES = ("hostname", "subject", "pubkey", "none")
@@ -229,6 +229,8 @@ def session_options(arguments: argparse.Namespace) -> Options:
         video_codecs=arguments.video_codecs,
         disable_channels=arguments.disable_channels,
         read_only=arguments.read_only,
+        audio=getattr(arguments, "audio", None),
+        opus=getattr(arguments, "opus", True),
     )
 
 

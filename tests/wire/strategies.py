@@ -7,10 +7,10 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from spicetui.geometry import Point, Rect
-from spicetui.wire import common, core, cursor, display, image, inputs, main
+from spicetui.wire import common, core, cursor, display, image, inputs, main, playback, record
 from spicetui.wire.enums import BitmapFlags, CompositeFlags, CursorFlags, ImageType, LineFlags, StringFlags
 
-CHANNELS = (main, display, inputs, cursor)
+CHANNELS = (main, display, inputs, cursor, playback, record)
 
 INTEGERS = {
     "B": st.integers(0, 0xFF),

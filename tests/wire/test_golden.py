@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spicetui.geometry import Point, Rect
-from spicetui.wire import common, core, cursor, display, image, inputs, link, main
+from spicetui.wire import common, core, cursor, display, image, inputs, link, main, playback, record
 from spicetui.wire.enums import BitmapFmt, ImageType
 
 
@@ -356,6 +356,26 @@ IMAGES: list[tuple[image.Image, str]] = [
     ),
 ]
 
+PLAYBACK: list[tuple[Any, str]] = [
+    (playback.Data(0x01020304, b"\x11\x22"), "04 03 02 01  11 22"),
+    (playback.Mode(7, 3, b"x"), "07 00 00 00  03 00  78"),
+    (playback.Start(2, 1, 48000, 9), "02 00 00 00  01 00  80 bb 00 00  09 00 00 00"),
+    (playback.Stop(), ""),
+    (playback.Volume([0xFFFF, 0x1234]), "02  ff ff  34 12"),
+    (playback.Mute(1), "01"),
+    (playback.Latency(200), "c8 00 00 00"),
+]
+
+RECORD: list[tuple[Any, str]] = [
+    (record.Start(1, 1, 44100), "01 00 00 00  01 00  44 ac 00 00"),
+    (record.Stop(), ""),
+    (record.Volume([1]), "01  01 00"),
+    (record.Mute(0), "00"),
+    (record.Data(5, b"abc"), "05 00 00 00  61 62 63"),
+    (record.Mode(6, 1, b""), "06 00 00 00  01 00"),
+    (record.StartMark(8), "08 00 00 00"),
+]
+
 NUMBERS = {
     "common": {"server": {1: "Migrate", 3: "SetAck", 4: "Ping", 5: "WaitForChannels", 6: "Disconnecting", 7: "Notify"}},
     "main": {
@@ -383,9 +403,16 @@ NUMBERS = {
         "server": {101: "CursorInit", 102: "CursorReset", 103: "CursorSet", 104: "CursorMove", 105: "CursorHide"}
         | {106: "CursorTrail", 107: "CursorInvalOne", 108: "CursorInvalAll"},
     },
+    "playback": {
+        "server": {101: "Data", 102: "Mode", 103: "Start", 104: "Stop", 105: "Volume", 106: "Mute", 107: "Latency"},
+    },
+    "record": {
+        "server": {101: "Start", 102: "Stop", 103: "Volume", 104: "Mute"},
+        "client": {101: "Data", 102: "Mode", 103: "StartMark"},
+    },
 }
 
-ALL = COMMON + MAIN + INPUTS + CURSOR + DISPLAY + IMAGES
+ALL = COMMON + MAIN + INPUTS + CURSOR + DISPLAY + PLAYBACK + RECORD + IMAGES
 
 
 @pytest.mark.parametrize(("message", "text"), ALL, ids=[type(message).__name__ for message, _ in ALL])
@@ -395,7 +422,9 @@ def test_body(message: Any, text: str) -> None:
     assert core.read(type(message), data) == message
 
 
-@pytest.mark.parametrize("module", [common, main, display, inputs, cursor], ids=lambda module: module.MESSAGES.name)
+@pytest.mark.parametrize(
+    "module", [common, main, display, inputs, cursor, playback, record], ids=lambda module: module.MESSAGES.name
+)
 def test_numbers(module: Any) -> None:
     messages = module.MESSAGES
     for direction, table in (("server", messages.from_server), ("client", messages.from_client)):

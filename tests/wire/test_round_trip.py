@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spicetui.errors import WireError
-from spicetui.wire import common, core, cursor, display, image, link, main
+from spicetui.wire import common, core, cursor, display, image, link, main, playback
 
 from . import strategies
 
@@ -126,6 +126,7 @@ def lies() -> Iterator[tuple[str, type, bytes]]:
     yield "notify", common.Notify, bytes(20) + most + b"text"
     yield "resources", display.InvalList, b"\xff\xff" + bytes(64)
     yield "binary", image.Image, bytes(8) + b"\x65\x00" + bytes(8) + most + b"data"
+    yield "volumes", playback.Volume, b"\xff" + bytes(64)
     yield "bitmap rows", image.Image, bytes(8) + b"\x00\x00" + bytes(8) + b"\x08\x00" + most * 3 + bytes(32)
 
 

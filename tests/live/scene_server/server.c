@@ -15,6 +15,7 @@
  *   N monitors DEV ADDR | N reset_cursor DEV | N reset_images DEV | N destroy_surfaces DEV
  *   N gl_scanout DEV W H                the picture is a texture from now on (a file of as many bytes stands for it)
  *   N gl_draw DEV L T W H               the texture has changed there; answered when every client has taken it
+ *   N sound VERB ...                    see sound.c
  */
 
 #include <errno.h>
@@ -412,6 +413,19 @@ static void answer_flushes(int fd, int event, void *opaque)
 
 /* ---- requests ---- */
 
+static uint64_t word(char **words, int at)
+{
+    return words[at] ? strtoull(words[at], NULL, 0) : 0;
+}
+
+static Device *device_of(char **words, int at)
+{
+    uint64_t number = word(words, at);
+    return words[at] && number < (uint64_t)device_count ? &devices[number] : NULL;
+}
+
+#include "sound.c"
+
 static int port, tls_port;
 static char *tls_directory, *password, *unix_path;
 
@@ -442,6 +456,8 @@ static bool set_option(const char *name, const char *value)
         return spice_server_set_streaming_video(server, number) == 0;
     else if (!strcmp(name, "video_codecs"))
         return spice_server_set_video_codecs(server, value) == 0;
+    else if (!strcmp(name, "sound") && number >= 8000 && number <= 192000)
+        sound_rate = number;
     else
         return false;
     return true;
@@ -486,19 +502,11 @@ static const char *start(void)
         };
         spice_qxl_add_memslot(&device->instance, &slot);
     }
+    const char *error = sound_rate ? add_sound() : NULL;
+    if (error)
+        return error;
     spice_server_vm_start(server);
     return NULL;
-}
-
-static uint64_t word(char **words, int at)
-{
-    return words[at] ? strtoull(words[at], NULL, 0) : 0;
-}
-
-static Device *device_of(char **words, int at)
-{
-    uint64_t number = word(words, at);
-    return words[at] && number < (uint64_t)device_count ? &devices[number] : NULL;
 }
 
 static void primary(Device *device, char **words)
@@ -540,6 +548,8 @@ static const char *perform(uint64_t number, char **words)
         return words[2] && words[3] && set_option(words[2], words[3]) ? NULL : "no such option or value";
     if (!strcmp(verb, "start"))
         return start();
+    if (!strcmp(verb, "sound"))
+        return sound_request(words);
     Device *device = device_of(words, 2);
     if (!device)
         return "no such request or device";

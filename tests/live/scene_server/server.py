@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import picture
 from ..certs import Certificates
@@ -22,6 +23,7 @@ WAN = {"auto": 1, "always": 2, "never": 3}
 STREAMING = {"off": 1, "all": 2, "filter": 3}
 DISPLAY_CHANNEL = 2
 Event = dict[str, Any]
+Sound = npt.NDArray[np.int16]
 
 
 class SceneServer:
@@ -44,7 +46,9 @@ class SceneServer:
         unix: bool = False,
         devices: int = 1,
         clients: bool = False,
+        sound: int | None = None,
     ) -> None:
+        """*sound*: the rate of a sound card, without which there is none."""
         self.directory = directory
         self.password = password
         self.tls = tls
@@ -63,6 +67,8 @@ class SceneServer:
             "zlib_wan": WAN[zlib_wan],
             "streaming": STREAMING[streaming],
         }
+        if sound is not None:
+            self._options["sound"] = sound
         if video_codecs is not None:
             self._options["video_codecs"] = video_codecs
         if password is not None:
@@ -173,6 +179,39 @@ class SceneServer:
         self.wait_event(lambda e: e == gone)
         # The server tells the device of its client once more while that one leaves.
         self.events = [e for e in self.events if (e["event"], e.get("device")) != ("client", device)]
+
+    # sound: frames of two samples, int16 (n, 2)
+
+    def play(self, frames: Sound, marks: Mapping[int, QxlCommand] | None = None, device: int = 0) -> None:
+        """From now on, at the rate of the sound card; a mark's drawing is done at the moment of its frame."""
+        address = self.memory.put(frames.astype("<i2").tobytes())
+        for frame, command in (marks or {}).items():
+            self._ask("sound", "mark", frame, device, command.put(self.memory))
+        self._ask("sound", "play", address, len(frames))
+
+    def wait_played(self) -> None:
+        self.wait_event(lambda e: e["event"] == "played")
+
+    def record(self, frames: int) -> int:
+        """Starts to record so many; what :meth:`recorded` wants."""
+        address = self.memory.reserve(4 * frames)
+        self._ask("sound", "record", address, frames)
+        return address
+
+    def recorded(self, address: int, seconds: float = DEADLINE) -> tuple[Sound, int]:
+        """What was recorded, and how often it came too late."""
+        event = self.wait_event(lambda e: e["event"] == "recorded", seconds)
+        samples = np.frombuffer(self.memory.map, "<i2", 2 * event["frames"], address)
+        return samples.reshape(-1, 2).copy(), event["short"]
+
+    def sound(self, verb: str, *words: int) -> None:
+        """stop, volume, mute, compress, record_volume or record_mute, as sound.c has them."""
+        self._ask("sound", verb, *words)
+
+    def wait_channel(self, type: int) -> None:
+        """Until a client's channel of that type is there."""
+        wanted = {"event": "channel", "what": "initialized", "type": type, "number": 0}
+        self.wait_event(lambda e: e == wanted)
 
     # requests
 
