@@ -37,11 +37,11 @@ class Judgement:
 
 def _no_kitty(caps: Caps) -> str:
     if caps.kitty_graphics:
-        if caps.tmux and not caps.placeholders:
-            return "tmux needs unicode placeholders, which this terminal is not known to have"
         return ""
     if caps.tmux:
-        return "the terminal did not answer through tmux (set -g allow-passthrough on)"
+        if not caps.passthrough:
+            return "tmux hands nothing on (set -g allow-passthrough on)"
+        return "the terminal around tmux is not known to have unicode placeholders"
     return "the terminal did not answer the kitty graphics query"
 
 

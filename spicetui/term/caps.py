@@ -54,6 +54,8 @@ class Caps:
     program: str = ""  #: $TERM_PROGRAM and its version, for what the terminal itself does not tell
     vte: int = 0  #: $VTE_VERSION
     tmux: bool = False
+    around: str = ""  #: $TERM of the terminal around tmux
+    passthrough: bool = False  #: tmux hands on what is wrapped for the terminal around it
     ssh: bool = False
     answered: bool = False  #: all answers are in
 
@@ -80,6 +82,8 @@ class Caps:
     def placeholders(self) -> bool:
         """Kitty's unicode placeholders: no query tells, so the names do that are known to have them."""
         name, version = split_name(self.name)
+        if self.tmux:
+            return self.kitty_graphics
         return self.kitty_graphics and ((name == "kitty" and version >= (0, 28)) or name == "ghostty")
 
     @property
@@ -110,10 +114,8 @@ class Caps:
         Device attributes come last: every terminal answers them, so that what has not been answered before never
         will be.
         """
-        from .tmux import passthrough
-
         asked = b"\x1b[?u\x1b[?1016$p\x1b[?2026$p\x1b[?2048$p\x1b[>q\x1b[16t\x1b[14t"
-        if not self.term.startswith(_NO_STRINGS):
+        if not self.tmux and not self.term.startswith(_NO_STRINGS):
             asked += b"\x1b[?1;1;0S\x1b[?2;1;0S"
             graphics = [b"a=q,i=%d,s=1,v=1,t=d,f=24;AAAA" % _DIRECT]
             if file:
@@ -123,9 +125,7 @@ class Caps:
                 b"a=f,i=%d,r=1,x=0,y=0,s=1,v=1,t=d,f=24;AAAA" % _EDIT,
                 b"a=d,d=I,i=%d,q=2" % _EDIT,
             ]
-            for command in graphics:
-                sequence = b"\x1b_G" + command + b"\x1b\\"
-                asked += passthrough(sequence) if self.tmux else sequence
+            asked += b"".join(b"\x1b_G" + command + b"\x1b\\" for command in graphics)
         return asked + b"\x1b[c"
 
     def learn(self, reply: Reply) -> Caps:

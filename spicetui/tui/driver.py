@@ -12,10 +12,8 @@ import contextlib
 import os
 import select
 import signal
-import tempfile
 import termios
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual import events, messages
@@ -28,6 +26,8 @@ from ..diagnostics import printable
 from ..geometry import Size
 from ..term import caps, tokenizer
 from ..term.caps import Caps
+from ..term.multiplexer import ask_tmux
+from ..term.probe import ProbeFile
 from ..term.tokenizer import Event, Focus, KeyPress, Mouse, Paste, Reply, Resize, Tokenizer
 from .writer import FrameWriter
 
@@ -62,7 +62,7 @@ class SpiceDriver(LinuxDriver):
         self.spice_app = app
         self.fileno, self.output = app.terminal
         self.input_tty = os.isatty(self.fileno)
-        self.caps = Caps.from_environment(os.environ)
+        self.caps = ask_tmux(Caps.from_environment(os.environ))
         self.writer = FrameWriter(self.output, self._on_room, self._on_broken)
         self._tokenizer = Tokenizer()
         self._flush_timer: asyncio.TimerHandle | None = None
@@ -72,7 +72,7 @@ class SpiceDriver(LinuxDriver):
         self._place = (0.0, 0.0)
         self._active = False
         self._asked = 0.0  # when, on the loop's clock
-        self._probe_file = ""
+        self._probe_file: ProbeFile | None = None
         app.attach_terminal(self)
 
     def send_message(self, message: Message) -> None:
@@ -117,8 +117,8 @@ class SpiceDriver(LinuxDriver):
         self._active = True
         atexit.register(self._restore_at_exit)
         self._loop.add_signal_handler(signal.SIGWINCH, self._on_window_change)
-        self._write_probe_file()
-        self.writer.control(_ENTER + self.caps.queries(self._probe_file))
+        self._probe_file = ProbeFile()
+        self.writer.control(_ENTER + self.caps.queries(self._probe_file.path))
         self._asked = self._loop.time()
         self._send_size()
         self._loop.add_reader(self.fileno, self._on_readable)
@@ -133,23 +133,10 @@ class SpiceDriver(LinuxDriver):
             return 0.0
         return max(0.0, self._asked + caps.PROBE_SECONDS - self._loop.time())
 
-    def _write_probe_file(self) -> None:
-        """A file of one pixel: whether the terminal reads it tells that it is on this machine."""
-        self._remove_probe_file()
-        with contextlib.suppress(OSError):
-            shared = "/dev/shm"  # the one place under /dev that terminals read
-            where = shared if os.access(shared, os.W_OK) else None
-            fd, self._probe_file = tempfile.mkstemp(prefix="spicetui-probe-", dir=where)
-            try:
-                os.write(fd, bytes(3))
-            finally:
-                os.close(fd)
-
-    def _remove_probe_file(self) -> None:
-        path, self._probe_file = self._probe_file, ""
-        if path:
-            with contextlib.suppress(OSError):
-                Path(path).unlink()
+    def _end_probe(self) -> None:
+        if self._probe_file is not None:
+            self._probe_file.remove()
+            self._probe_file = None
 
     def disable_input(self) -> None:
         if self._reading:
@@ -165,7 +152,7 @@ class SpiceDriver(LinuxDriver):
             return
         self.disable_input()
         self._drain()
-        self._remove_probe_file()
+        self._end_probe()
         self.writer.control(self.spice_app.view.plane.leave() + _LEAVE)
         if not self.writer.stop():
             self._leave_anyway()
@@ -213,7 +200,7 @@ class SpiceDriver(LinuxDriver):
         """The app did not come to its regular end."""
         if self._active:
             self._active = False
-            self._remove_probe_file()
+            self._end_probe()
             with contextlib.suppress(OSError):
                 os.write(self.output, self.spice_app.view.plane.leave() + _LEAVE)
             self._restore_settings()
@@ -320,7 +307,7 @@ class SpiceDriver(LinuxDriver):
         if cell_px != self.spice_app.cell_px:
             self.spice_app.cell_size_changed()
         if known.answered and not before.answered:
-            self._remove_probe_file()
+            self._end_probe()
             if known.pixel_mouse and self.spice_app.cell_px is not None:
                 self.writer.control(b"\x1b[?1016h\x1b[?1016$p")
         self.spice_app.terminal_learned(known)

@@ -8,6 +8,7 @@ from spicetui.geometry import Size
 from spicetui.term.caps import Caps, split_name
 from spicetui.term.cells import Colors
 from spicetui.term.environment import unusable
+from spicetui.term.multiplexer import learn_tmux
 from spicetui.term.tokenizer import Reply, Tokenizer
 
 
@@ -60,9 +61,13 @@ def test_terminals_that_print_strings_are_asked_for_none() -> None:
     assert b"\x1b_Ga=q" in Caps.from_environment({"TERM": "xterm-256color"}).queries()
 
 
-def test_through_tmux_the_graphics_queries_are_passed_on() -> None:
-    asked = Caps.from_environment({"TERM": "tmux-256color", "TMUX": "/tmp/socket,1,0"}).queries()
-    assert b"\x1bPtmux;\x1b\x1b_Ga=q" in asked
+def test_tmux_itself_is_asked_of_the_terminal_around_it() -> None:
+    caps = Caps.from_environment({"TERM": "tmux-256color", "TMUX": "/tmp/socket,1,0"})
+    assert b"\x1b_" not in caps.queries("/tmp/pixel")
+    assert learn_tmux(caps, "xterm-kitty|on\n").placeholders
+    assert learn_tmux(caps, "xterm-ghostty|1\n").kitty_graphics
+    for answer in ("xterm-kitty|off", "xterm-kitty|0", "xterm-256color|on", "", "|on", "\x1b[31m|on"):
+        assert not learn_tmux(caps, answer).kitty_graphics
 
 
 def test_graphics_answers() -> None:
