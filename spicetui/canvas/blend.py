@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.pixmap import PixelFormat, view
+from ..codecs.pixmap import PixelFormat, view, whole_rows
 from . import _kernels
 from .convert import Words, stored, to_argb
 from .paint import put
@@ -126,13 +126,9 @@ _NO_PLANE: tuple[memoryview | None, int, int] = (None, 0, 0)
 
 def plane(pixels: Words) -> tuple[memoryview, int, int]:
     """For a kernel: the pixels, and how many lie between rows and columns; one pixel stands for all."""
-    if pixels.size == 1:
-        return view(pixels), 0, 0
-    down, across = pixels.strides
-    if across != 4 or down % 4 or not pixels.flags.aligned:
-        pixels = np.ascontiguousarray(pixels)
-        down = pixels.strides[0]
-    return view(pixels), down // 4, 1
+    single = pixels.size == 1
+    pixels = whole_rows(pixels)
+    return (view(pixels), 0, 0) if single else (view(pixels), pixels.strides[0] // 4, 1)
 
 
 def _scaled(value: Channels, factor: Factor, alpha: Channels) -> Channels | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.pixmap import Array, PixelFormat, view
+from ..codecs.pixmap import Array, PixelFormat, view, whole_rows
 from ..errors import CodecError
 from ..geometry import Rect
 from ..wire.enums import ImageScaleMode
@@ -77,9 +77,7 @@ def bilinear(pixels: Array, fmt: PixelFormat, x: npt.NDArray[np.int64], y: npt.N
     out = np.empty((len(y), len(x)), np.uint32)
     if _kernels.COMPILED:
         opaque = fmt is PixelFormat.XRGB
-        words = pixels if opaque else to_argb(pixels, fmt)
-        if words.strides[1] != 4 or words.strides[0] % 4 or not words.flags.aligned:
-            words = np.ascontiguousarray(words)
+        words = whole_rows(pixels if opaque else to_argb(pixels, fmt))
         across = (int(x[0]) - _HALF, int(x[1] - x[0]) if len(x) > 1 else 0)
         down = (int(y[0]) - _HALF, int(y[1] - y[0]) if len(y) > 1 else 0)
         height, width = words.shape

@@ -74,6 +74,14 @@ def view(pixels: Array) -> memoryview:
     return memoryview(cast(Any, pixels))
 
 
+def whole_rows(pixels: Array) -> Array:
+    """For a kernel: the same with whole pixels side by side at whole addresses, which a message need not have."""
+    size = pixels.itemsize
+    if pixels.flags.aligned and pixels.strides[1] == size and not pixels.strides[0] % size:
+        return pixels
+    return np.require(pixels, requirements=("C", "A"))
+
+
 def expand555(pixels: Array) -> npt.NDArray[np.uint32]:
     """RGB555 to opaque ARGB: five bits to eight by repeating the top ones."""
     v = pixels.astype(np.uint32)

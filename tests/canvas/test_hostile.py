@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spicetui.canvas.blend import plane
 from spicetui.canvas.canvas import MAX_BYTES, Canvas, Unsupported
 from spicetui.canvas.surface import MAX_PIXELS, MAX_SIDE, Surface
 from spicetui.errors import CodecError, WireError
@@ -278,3 +279,18 @@ def test_text_far_away(player: Player) -> None:
         )
         draw(player, text)
     assert int((player.canvas.surfaces[0].data & 0xFFFFFF == 5).sum()) == 8
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2, 3])
+@pytest.mark.parametrize("width", [1, 3])
+def test_kernels_get_whole_addresses(offset: int, width: int) -> None:
+    """Images lie in messages at any byte; a load of four bytes elsewhere than at a multiple of four is undefined."""
+    body = np.arange(offset + width * 5 * 4, dtype=np.uint8).tobytes()
+    pixels = np.frombuffer(body, np.uint32, width * 5, offset).reshape(5, width)
+    assert pixels.flags.c_contiguous
+    for given in (pixels, pixels[::-1], np.broadcast_to(pixels[:1, :1], (4, 4)), pixels[:1, :1]):
+        view, row, step = plane(given)
+        words = np.asarray(view)
+        assert words.ctypes.data % 4 == 0
+        assert words[-1, -1] == given[-1, -1]
+        assert (row, step) == ((0, 0) if given.size == 1 else (given.shape[1], 1)) or given is not pixels
