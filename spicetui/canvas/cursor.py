@@ -15,7 +15,9 @@ from ..wire.enums import CursorFlags, CursorType
 #: What a server keeps; it says itself what it drops.
 CACHE_ENTRIES = 256
 
+#: Of one shape, and of those in the cache together. No server's pointer is larger than 512 x 512.
 MAX_PIXELS = 1 << 20
+CACHE_PIXELS = 1 << 22
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint32]
@@ -66,6 +68,7 @@ class CursorCache:
 
     def __init__(self) -> None:
         self._cursors: dict[int, Cursor] = {}
+        self._pixels = 0
 
     def __len__(self) -> int:
         return len(self._cursors)
@@ -82,17 +85,21 @@ class CursorCache:
             return cursor
         cursor = decode_cursor(shape)
         if shape.flags & CursorFlags.CACHE_ME:
-            self._cursors.pop(header.unique, None)
+            self.invalidate(header.unique)
             self._cursors[header.unique] = cursor
-            if len(self._cursors) > CACHE_ENTRIES:
-                del self._cursors[next(iter(self._cursors))]
+            self._pixels += cursor.width * cursor.height
+            while len(self._cursors) > CACHE_ENTRIES or self._pixels > CACHE_PIXELS:
+                self.invalidate(next(iter(self._cursors)))
         return cursor
 
     def invalidate(self, id: int) -> None:
-        self._cursors.pop(id, None)
+        cursor = self._cursors.pop(id, None)
+        if cursor is not None:
+            self._pixels -= cursor.width * cursor.height
 
     def clear(self) -> None:
         self._cursors.clear()
+        self._pixels = 0
 
 
 def decode_cursor(shape: CursorShape) -> Cursor:

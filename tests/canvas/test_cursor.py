@@ -8,7 +8,14 @@ import struct
 import numpy as np
 import pytest
 
-from spicetui.canvas.cursor import CACHE_ENTRIES, Cursor, CursorCache, decode_cursor
+from spicetui.canvas.cursor import (
+    CACHE_ENTRIES,
+    CACHE_PIXELS,
+    MAX_PIXELS,
+    Cursor,
+    CursorCache,
+    decode_cursor,
+)
 from spicetui.errors import CodecError
 from spicetui.wire.cursor import CursorHeader, CursorShape
 from spicetui.wire.enums import CursorFlags, CursorType
@@ -148,6 +155,21 @@ def test_short_data_and_huge_sizes(kind: int) -> None:
             except CodecError:
                 continue
             assert size[0] * size[1] <= 8 * length
+
+
+def test_the_cache_is_bounded_in_pixels() -> None:
+    cache = CursorCache()
+    large = (2048, 512)
+    assert large[0] * large[1] == MAX_PIXELS
+    for unique in range(CACHE_PIXELS // MAX_PIXELS + 3):
+        cache.take(shape(CursorType.ALPHA, large, bytes(4 * MAX_PIXELS), unique=unique, flags=CursorFlags.CACHE_ME))
+    assert len(cache) == CACHE_PIXELS // MAX_PIXELS
+    for _ in range(20):  # the same one again and again counts once
+        cache.take(shape(CursorType.ALPHA, (1, 1), bytes(4), unique=6, flags=CursorFlags.CACHE_ME))
+    assert len(cache) == CACHE_PIXELS // MAX_PIXELS
+    cache.clear()
+    cache.take(shape(CursorType.ALPHA, large, bytes(4 * MAX_PIXELS), unique=1, flags=CursorFlags.CACHE_ME))
+    assert len(cache) == 1
 
 
 def test_cache() -> None:
