@@ -27,7 +27,7 @@ from ..codecs.pixmap import Array, PixelFormat
 from ..diagnostics import logger
 from ..errors import CodecError, FeatureMissing
 from ..geometry import Rect
-from ..protocol.frames import Frame, Reports, Schedule, invalid_report
+from ..protocol.frames import MAX_BYTES, Frame, Reports, Schedule, invalid_report
 from ..wire import display as wire
 from ..wire.core import Buffer
 from ..wire.enums import DisplayCap, ImageScaleMode, StreamFlags, VideoCodecType
@@ -40,7 +40,7 @@ log = logger("channels.streams")
 #: As many as the reference server keeps at once.
 MAX_STREAMS = 64
 
-#: Of all streams together, since each may hold a few decoded frames.
+#: Of all streams together, as decoded or as shown, whichever is more, since each may hold a few decoded frames.
 MAX_STREAM_PIXELS = MAX_PIXELS
 
 #: Frames of an independent codec that may fail in a row before the stream counts as one that cannot be played.
@@ -157,7 +157,7 @@ class Stream:
         self.surface = surface
         self.at_once = at_once
         self.clip = create.clip
-        self.pixels = create.stream_width * create.stream_height
+        self.pixels = held((create.stream_width, create.stream_height), create.dest, surface)
         self.schedule: Schedule[Picture] = Schedule(codec in video.INDEPENDENT)
         self.reports: Reports | None = None
         self.failures = 0
@@ -213,6 +213,12 @@ def fit(pixels: video.Bgrx, dest: Rect, surface: Surface) -> Picture | None:
     return Picture(convert(words, PixelFormat.XRGB, surface.pixel_format), x1, y1)
 
 
+def held(size: tuple[int, int], dest: Rect, surface: Surface) -> int:
+    """Pixels of a frame of that size in memory, or of what is shown of it where that is more."""
+    x1, y1, x2, y2 = _part(dest, surface)
+    return max(size[0] * size[1], max(x2 - x1, 0) * max(y2 - y1, 0))
+
+
 def _part(dest: Rect, surface: Surface) -> Box:
     return max(dest.x, 0), max(dest.y, 0), min(dest.right, surface.width), min(dest.bottom, surface.height)
 
@@ -266,14 +272,15 @@ class Streams:
 
     def _obstacle(self, message: wire.StreamCreate) -> str:
         """Why the stream cannot be played, as a gap's key; empty when it can."""
-        pixels = message.stream_width * message.stream_height
+        size = (message.stream_width, message.stream_height)
         if message.codec_type not in CODEC_CAPS:
             return f"stream_codec_{message.codec_type}"
-        if self._screen.surface(message.surface_id) is None:
+        surface = self._screen.surface(message.surface_id)
+        if surface is None:
             return "stream_without_surface"
         if len(self._active) >= MAX_STREAMS:
             return "too_many_streams"
-        if not pixels or self._pixels() + pixels > MAX_STREAM_PIXELS:
+        if not size[0] * size[1] or self._pixels() + held(size, message.dest, surface) > MAX_STREAM_PIXELS:
             return "stream_size"
         return ""
 
@@ -327,8 +334,9 @@ class Streams:
         if stream is None or not len(data):
             return None
         if size is not None:
-            self._grow(stream, size)
+            self._grow(stream, size, dest or stream.create.dest)
         frame: Frame[Picture] = Frame(time, bytes(data), dest or stream.create.dest, size)
+        stream.schedule.max_bytes = MAX_BYTES // len(self._active)
         at_once = stream.at_once and self._screen.audio_delay() is None
         margin = stream.schedule.push(frame, self._screen.mm_time(), at_once)
         if stream.reports is not None:
@@ -338,9 +346,9 @@ class Streams:
         self._feed(stream)
         return self._wait_for_room(stream) if stream.schedule.full else None
 
-    def _grow(self, stream: Stream, size: tuple[int, int]) -> None:
-        pixels = size[0] * size[1]
-        if not pixels or self._pixels() - stream.pixels + pixels > MAX_STREAM_PIXELS:
+    def _grow(self, stream: Stream, size: tuple[int, int], dest: Rect) -> None:
+        pixels = held(size, dest, stream.surface)
+        if not size[0] * size[1] or self._pixels() - stream.pixels + pixels > MAX_STREAM_PIXELS:
             raise CodecError(f"stream frame of {size[0]} x {size[1]} pixels, at most {MAX_STREAM_PIXELS} in all")
         stream.pixels = max(stream.pixels, pixels)
 

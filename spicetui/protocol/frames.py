@@ -22,7 +22,7 @@ AHEAD = 2
 
 #: Compressed frames beyond these are too many for any delay that a server asks for.
 MAX_FRAMES = 256
-MAX_BYTES = 64 << 20
+MAX_BYTES = 64 << 20  # of all streams together
 
 #: A frame that claims to be due later than this is not meant for our clock; servers ask for 5 s at most.
 MAX_EARLY = 10_000
@@ -68,6 +68,7 @@ class Schedule(Generic[Picture]):
         self._ready: deque[Frame[Picture]] = deque()
         self._decoding: Frame[Picture] | None = None
         self._bytes = 0
+        self.max_bytes = MAX_BYTES  #: of frames that wait for the decoder
         self.arrived = 0
         self.late = 0  #: arrived after their time
         self.dropped = 0  #: never shown because a newer one was due as well
@@ -96,7 +97,7 @@ class Schedule(Generic[Picture]):
     @property
     def full(self) -> bool:
         """The decoder is far behind: nothing more should come before it has caught up."""
-        return len(self._waiting) > MAX_FRAMES or self._bytes > MAX_BYTES
+        return len(self._waiting) > MAX_FRAMES or self._bytes > self.max_bytes
 
     def _hurry(self, now: int) -> None:
         """Makes room: the oldest are dropped, or are due now where later ones need them."""

@@ -545,6 +545,33 @@ async def test_streams_are_bounded_in_number_and_size(
     assert len(streams._refused) <= module.MAX_STREAMS
 
 
+async def test_what_is_shown_counts_where_it_is_more(
+    screen: FakeScreen, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few bytes may be shown on the whole of a surface, and each stream keeps some such pictures."""
+    surface = screen.surface(0)
+    assert surface is not None
+    whole = Rect(-5, -5, 1 << 20, 1 << 20)
+    monkeypatch.setattr(module, "MAX_STREAM_PIXELS", 2 * surface.width * surface.height)
+    for id in range(3):
+        streams.create(create(id=id, dest=whole))
+    assert screen.gaps == ["stream_size"]
+    streams.destroy(1)
+    streams.create(create(id=4))
+    streams.create(create(id=5))
+    with pytest.raises(CodecError):
+        streams.frame(4, START, b"x", (WIDTH, HEIGHT), whole)
+
+
+async def test_all_streams_share_the_room_for_frames(streams: Streams) -> None:
+    for id in range(4):
+        streams.create(create(id=id))
+    streams.frame(3, START, packets(VideoCodecType.MJPEG)[0], None, None)
+    stream = streams.get(3)
+    assert stream is not None
+    assert stream.schedule.max_bytes == frames.MAX_BYTES // 4
+
+
 async def test_empty_data_is_ignored(screen: FakeScreen, streams: Streams) -> None:
     streams.create(create(VideoCodecType.H264))
     send(streams, VideoCodecType.H264, 0, START)
