@@ -24,6 +24,10 @@ T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
 
 
+#: Of one list. As objects they take many times their bytes, and the largest bodies would fill the memory.
+MAX_ITEMS = 1 << 20
+
+
 class Reader:
     """A bounded cursor over one message body; every step is checked, errors name message and offset."""
 
@@ -74,6 +78,8 @@ class Reader:
 
     def items(self, count: int, size: int) -> int:
         """Checks that *count* items of at least *size* bytes can follow before anything is allocated."""
+        if count > MAX_ITEMS:
+            raise self.error(f"{count} items, at most {MAX_ITEMS} are taken")
         if count * size > self.end - self.pos:
             raise self.error(f"{count} items of {size} bytes do not fit in the {self.end - self.pos} left")
         return count

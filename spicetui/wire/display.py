@@ -9,6 +9,7 @@ from typing import Annotated, dataclass_transform
 from ..geometry import Point, Rect
 from . import common
 from .core import (
+    MAX_ITEMS,
     Array,
     Buffer,
     Bytes,
@@ -174,8 +175,14 @@ class Path:
 
     @staticmethod
     def read(reader: Reader) -> Path:
-        count = reader.items(reader.u32(), 5)
-        return Path([PathSegment.read(reader) for _ in range(count)])
+        segments: list[PathSegment] = []
+        points = 0
+        for _ in range(reader.items(reader.u32(), 5)):
+            segments.append(PathSegment.read(reader))
+            points += len(segments[-1].points)
+            if points > MAX_ITEMS:
+                raise reader.error(f"path of more than {MAX_ITEMS} points")
+        return Path(segments)
 
     @staticmethod
     def write(writer: Writer, value: Path) -> None:

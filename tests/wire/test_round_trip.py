@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -125,8 +126,8 @@ def lies() -> Iterator[tuple[str, type, bytes]]:
     yield "wait list", common.WaitForChannels, b"\xff" + bytes(64)
     yield "notify", common.Notify, bytes(20) + most + b"text"
     yield "resources", display.InvalList, b"\xff\xff" + bytes(64)
-    yield "binary", image.Image, bytes(8) + b"\x65\x00" + bytes(8) + most + b"data"
     yield "volumes", playback.Volume, b"\xff" + bytes(64)
+    yield "binary", image.Image, bytes(8) + b"\x65\x00" + bytes(8) + most + b"data"
     yield "bitmap rows", image.Image, bytes(8) + b"\x00\x00" + bytes(8) + b"\x08\x00" + most * 3 + bytes(32)
 
 
@@ -134,6 +135,18 @@ def lies() -> Iterator[tuple[str, type, bytes]]:
 def test_counts_beyond_the_body_are_refused(kind: type, data: bytes) -> None:
     with pytest.raises(WireError):
         core.read(kind, data)
+
+
+def test_lists_are_bounded_however_large_the_body() -> None:
+    """Of such a body a list of objects would take gigabytes."""
+    count = core.MAX_ITEMS + 1
+    clip = struct.pack("<BI", 1, count) + bytes(16 * count)
+    with pytest.raises(WireError, match="items, at most"):
+        core.read(display.Clip, clip)
+    half = core.MAX_ITEMS // 2 + 1
+    segment = struct.pack("<BI", 1, half) + bytes(8 * half)
+    with pytest.raises(WireError, match="points"):
+        core.read(display.Path, struct.pack("<I", 2) + segment + segment)
 
 
 def test_a_null_path_is_refused() -> None:
