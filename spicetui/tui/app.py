@@ -271,6 +271,13 @@ class SpiceApp(App[int]):
         self.view.use(self.backend.make(caps, BACKDROP))
         self.update_status()
 
+    def terminal_forgot(self) -> None:
+        """Something else had the terminal; it may show anything now."""
+        self.view.presenter.restart()
+        self.view.plane.forget()
+        if self.terminal_driver is not None:
+            self.terminal_driver.writer.control(self.view.plane.enter())
+
     def frame_acknowledged(self, seconds: float) -> None:
         self.view.presenter.acknowledged(seconds)
 

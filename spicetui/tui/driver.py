@@ -100,7 +100,8 @@ class SpiceDriver(LinuxDriver):
     # start and stop
 
     def start_application_mode(self) -> None:
-        if self.writer.used:  # after a suspension
+        again = self.writer.used  # after a suspension
+        if again:
             self.writer = FrameWriter(self.output, self._on_room, self._on_broken)
         self.writer.start()
         self._pixels = False
@@ -120,6 +121,8 @@ class SpiceDriver(LinuxDriver):
         self._probe_file = ProbeFile()
         self.writer.control(_ENTER + self.caps.queries(self._probe_file.path))
         self._asked = self._loop.time()
+        if again:
+            self.spice_app.terminal_forgot()
         self._send_size()
         self._loop.add_reader(self.fileno, self._on_readable)
         self._reading = True

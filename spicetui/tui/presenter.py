@@ -73,6 +73,11 @@ class Presenter:
         old.close()
         self.pacing = Pacing(self.view.plane.quality_steps)
 
+    def restart(self) -> None:
+        """What was under way is lost."""
+        self._under_way.clear()
+        self.view.layouts += 1
+
     def stop(self) -> None:
         self._cancel_timer()
         if self._rest is not None:

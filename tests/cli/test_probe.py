@@ -6,7 +6,7 @@ import json
 import os
 import sys
 
-import pexpect
+import pexpect  # type: ignore[import-untyped]
 
 KITTY = (
     b"\x1b[?0u\x1b[?1016;2$y\x1b[?2026;2$y\x1b[?2048;0$y\x1bP>|kitty(0.36.4)\x1b\\\x1b[6;20;10t"
