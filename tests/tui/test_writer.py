@@ -56,7 +56,7 @@ def test_frames_need_acknowledgements(pipe: Pipe) -> None:
     pipe.room.clear()
     pipe.writer.acknowledged()
     assert pipe.room.wait(10)
-    assert pipe.writer.ready()
+    pipe.wait_ready()
     assert pipe.writer.ack_seconds > 0
 
 
