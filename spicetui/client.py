@@ -63,6 +63,7 @@ class Client:
     def __init__(self, session: Session, driver: Driver | None = None) -> None:
         self.session = session
         self.driver = driver
+        self._held: asyncio.TimerHandle | None = None
 
     # --- parts
 
@@ -220,6 +221,27 @@ class Client:
             raise FeatureMissing(f"display {display} shows nothing yet")
         return surface.copy(head.area)
 
+    def hold_displays(self, seconds: float, late_ms: int = 0) -> None:
+        """Whoever shows the picture cannot keep up: the server's displays pause until :meth:`release_displays`.
+
+        They go on by themselves after *seconds*, since a server closes a display that pauses for long.  *late_ms*:
+        by how much what is shown is behind; a server that asks for reports on its videos sends less then.
+        """
+        self.session.shown_late_ms = late_ms
+        if self._held is None:
+            for display in self.displays.values():
+                display.hold()
+            self._held = asyncio.get_running_loop().call_later(seconds, self.release_displays)
+
+    def release_displays(self) -> None:
+        """The picture has been shown."""
+        held, self._held = self._held, None
+        self.session.shown_late_ms = 0
+        if held is not None:
+            held.cancel()
+            for display in self.displays.values():
+                display.release()
+
     # --- life
 
     async def wait_closed(self) -> None:
@@ -227,6 +249,7 @@ class Client:
         await self.session.wait_closed()
 
     async def aclose(self) -> None:
+        self.release_displays()
         await self.session.aclose()
 
     async def __aenter__(self) -> Client:

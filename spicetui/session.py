@@ -96,6 +96,7 @@ class Session:
         self.log = logger("session")
         self.id = 0
         self.clock = MultimediaClock()
+        self.shown_late_ms = 0  # by which whoever shows the picture is behind; the servers' videos adapt to it
         self.audio_delay_ms: int | None = None  # sound that waits to be heard, None while none is played
         self.progress = Progress()
         self.gaps = Gaps()

@@ -155,6 +155,17 @@ class Channel:
         except OSError as error:
             self.log.info("write failed: %s", error)
 
+    def hold(self) -> None:
+        """Lets the server pause once its window is full; a server gives up after some seconds of that."""
+        if hasattr(self, "machine"):
+            self.machine.hold()
+
+    def release(self) -> None:
+        """Lets the server go on."""
+        if hasattr(self, "machine") and not self.closed:
+            self.machine.release()
+            self._flush()
+
     # --- receiving
 
     async def run(self) -> None:

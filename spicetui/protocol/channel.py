@@ -37,6 +37,8 @@ class ChannelMachine:
         self._out = bytearray()
         self._window = 0  # messages between two acknowledgements that we owe, 0: none wanted
         self._unacknowledged = 0
+        self._holding = False
+        self._held = 0  # acknowledgements that are due but kept back
         self.handled_serial = 0  #: the last serial that was handled completely
 
     # --- sending
@@ -87,4 +89,18 @@ class ChannelMachine:
             self._unacknowledged += 1
             if self._unacknowledged >= self._window:
                 self._unacknowledged = 0
-                self.send(common.Ack())
+                if self._holding:
+                    self._held += 1
+                else:
+                    self.send(common.Ack())
+
+    def hold(self) -> None:
+        """Keeps acknowledgements back: the peer pauses when its window is full."""
+        self._holding = True
+
+    def release(self) -> None:
+        """Gives the acknowledgements that were kept back."""
+        self._holding = False
+        for _ in range(self._held):
+            self.send(common.Ack())
+        self._held = 0

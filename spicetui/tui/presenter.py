@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 COVERED_FPS = 1  # while another screen lies over the picture, the compositor draws it: 100 times the work
 REST_SECONDS = 0.5  # after this long without a frame, what was sent coarse is sent well
+HOLD_SECONDS = 0.5  # how long a server may be paused for one frame
 _SYNC_START, _SYNC_END = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
@@ -61,6 +62,9 @@ class Presenter:
     def acknowledged(self, seconds: float) -> None:
         """The terminal has read the oldest frame under way, *seconds* after it was handed over."""
         self.pacing.acknowledged(seconds)
+        client = self.view.app.client
+        if client is not None:
+            client.release_displays()
         if self._under_way:
             plane, update = self._under_way.popleft()
             plane.acknowledged(update)
@@ -161,6 +165,9 @@ class Presenter:
         else:
             self._under_way.clear()
         driver.writer.frame(data)
+        client = self.view.app.client
+        if client is not None and self.pacing.strained and driver.writer.acknowledges:
+            client.hold_displays(HOLD_SECONDS, round(1000 * self.pacing.seconds))
         self.pacing.sent(len(data))
         self._note_frame(now)
         if self._rest is not None:

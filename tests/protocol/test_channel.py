@@ -62,6 +62,16 @@ def test_a_window_of_zero_means_no_acknowledgements() -> None:
     assert pair.to_client(*[cursor.CursorHide()] * 50) == []
 
 
+def test_acknowledgements_that_are_held_back_are_given_later() -> None:
+    pair = Pair(cursor.MESSAGES, True)
+    pair.to_client(common.SetAck(1, 2))
+    pair.client.hold()
+    assert pair.to_client(*[cursor.CursorHide()] * 5) == []
+    pair.client.release()
+    assert pair.answers() == [common.Ack()] * 2
+    assert pair.to_client(cursor.CursorHide()) == [common.Ack()]
+
+
 def test_nothing_is_acknowledged_before_it_is_handled() -> None:
     pair = Pair(cursor.MESSAGES, True)
     pair.to_client(common.SetAck(1, 1))

@@ -131,6 +131,8 @@ class FakeClient:
         self.round_trip: float | None = 0.0004
         self.bytes_in = 0
         self.closed = False
+        self.held = False
+        self.holds = 0
         self.name = name
         self.client_mouse = client_mouse
 
@@ -145,6 +147,13 @@ class FakeClient:
     def refresh(self, *damage: Rect) -> None:
         self.bytes_in += sum(rect.area for rect in damage)
         self.driver.display_refresh(self.desktop.surface, damage)
+
+    def hold_displays(self, seconds: float, late_ms: int = 0) -> None:
+        self.held = True
+        self.holds += 1
+
+    def release_displays(self) -> None:
+        self.held = False
 
     def screenshot(self, display: int = 0) -> Surface:
         return self.desktop.surface.copy()
