@@ -17,6 +17,8 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("view", "view", "See", "show the machine in this terminal and drive it (the word may be left out)"),
     Command("screenshot", "screenshot", "See", "write the exact picture of a display to a PNG or PPM file"),
+    Command("text", "text", "See", "print the screen of a text console as text"),
+    Command("wait", "wait", "See", "wait until the screen shows a text, a colour, a change, or rests"),
     Command("info", "info", "See", "tell what the server offers: channels, capabilities, displays, mouse mode"),
     Command("type", "type_text", "Drive", "type text"),
     Command("key", "press_keys", "Drive", "press keys and combinations such as ctrl+alt+delete"),
