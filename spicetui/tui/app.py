@@ -25,6 +25,7 @@ from ..term.scale import Scale
 from ..term.tokenizer import KeyPress, Mouse, Paste
 from .commands import COMMANDS, Command
 from .driver import SpiceDriver
+from .edge_pan import EdgePan
 from .guest_input import GuestInput
 from .link import Link
 from .screens.connecting import ConnectingScreen
@@ -87,6 +88,8 @@ class SpiceApp(App[int]):
         self.menu = CommandMenu()
         self.status_line = StatusLine()
         self.region = RegionFrame()
+        self.edge_pan = EdgePan(self.view.pan_by, self._panned)
+        self._resting: tuple[Mouse, float, float] | None = None  # the last mouse event over the picture
         self.guest = GuestInput(link, layout=settings.layout, view_only=settings.view_only, say=self.say)
         self.session_screen = SessionScreen(self.view, self.menu, self.region, self.status_line)
         self._connecting: ConnectingScreen | None = None
@@ -329,11 +332,26 @@ class SpiceApp(App[int]):
                 self.update_status()
             return True
         over = mapping.inside(x, y) and self.view.shows(int(x), int(y))
+        if over:
+            self._resting = (event, x, y)
+            self.edge_pan.pointer(mapping, x, y)
+        else:
+            self.edge_pan.stop()
         captured = self.guest.captured
         taken = self.guest.mouse(event, mapping, x, y, over)
         if captured != self.guest.captured:
             self.update_status()
         return taken
+
+    def _panned(self) -> None:
+        """The picture has moved under a pointer that rests at the view's edge."""
+        mapping = self.view.mapping
+        if mapping is None or self._resting is None or not self.guest_has_keys:
+            self.edge_pan.stop()
+            return
+        event, x, y = self._resting
+        self.guest.mouse(event._replace(kind="move"), mapping, x, y, True)
+        self.edge_pan.pointer(mapping, x, y)
 
     def take_paste(self, event: Paste) -> bool:
         if not self.guest_has_keys:
@@ -342,6 +360,7 @@ class SpiceApp(App[int]):
         return True
 
     def take_focus(self, gained: bool) -> None:
+        self.edge_pan.stop()
         self.guest.focus(gained)
 
     def frame_shown(self, now: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from spicetui.term.pacing import PATIENCE, Pacing
 
 
@@ -26,7 +28,7 @@ def test_a_slow_way_ends_at_the_step_that_it_bears() -> None:
 
 def test_it_does_not_pulsate_between_two() -> None:
     steps = run(Pacing(2), [0.5, 0.02], 2000)
-    ups = sum(before > after for before, after in zip(steps, steps[1:], strict=False))
+    ups = sum(before > after for before, after in pairwise(steps))
     assert 1 <= ups <= 20
     assert steps.count(0) < 100
 

@@ -482,3 +482,67 @@ async def test_the_status_line_does_not_cost_the_picture_anything() -> None:
             await run.until_settled()
             counts.append(len(run.terminal.received))
         assert min(counts) < 2000
+
+
+async def test_zooming_and_back() -> None:
+    async with running() as run:
+        await run.until_settled()
+        whole = run.app.view.mapping
+        assert whole is not None
+        run.type(b"\x1d++\x1b")
+        await run.until(lambda: run.app.view.zoom > 2)
+        await run.until_settled()
+        part = run.app.view.mapping
+        assert part is not None
+        assert part.shown.width < whole.shown.width / 2
+        run.type(b"\x1d---\x1b")
+        await run.until(lambda: run.app.view.zoom == 1)
+        await run.until_settled()
+
+
+async def test_a_region_is_chosen_with_the_mouse() -> None:
+    async with running() as run:
+        await run.until_settled()
+        mapping = run.app.view.mapping
+        assert mapping is not None
+        run.type(b"\x1dx")
+        await run.until(lambda: "Drag over" in run.terminal.text)
+        start, end = (20, 5), (40, 12)
+        run.type(b"\x1b[<0;%d;%dM" % start + b"\x1b[<32;%d;%dM" % end)
+        wanted = mapping.to_pixel(start[0] - 0.5, start[1] - 0.5), mapping.to_pixel(end[0] - 0.5, end[1] - 0.5)
+        await run.until(lambda: f"{wanted[1].x - wanted[0].x + 1}x" in run.terminal.text)
+        run.type(b"\x1b[<0;%d;%dm" % end)
+        await run.until(lambda: run.app.view.zoom > 1)
+        await run.until_settled()
+        part = run.app.view.mapping
+        assert part is not None
+        shown = part.shown
+        assert shown.x <= wanted[0].x + 1
+        assert shown.right >= wanted[1].x - 1
+        assert shown.width < mapping.shown.width * 0.6
+        assert not [call for call in run.inputs.calls if call[0] in ("press", "move")]
+
+
+async def test_a_key_ends_choosing_a_region() -> None:
+    async with running() as run:
+        await run.until_settled()
+        run.type(b"\x1dx")
+        await run.until(lambda: "Drag over" in run.terminal.text)
+        run.type(b"q")
+        await run.until(lambda: "Drag over" not in run.terminal.text)
+        assert run.inputs.calls == []
+
+
+async def test_a_pointer_at_the_edge_pans() -> None:
+    async with running(scale="1:1") as run:
+        await run.until_settled()
+        before = run.app.view.mapping
+        assert before is not None
+        assert before.shown.x == 0
+        run.type(b"\x1b[<35;80;10M")
+        await run.until(lambda: (now := run.app.view.mapping) and now.shown.right == 640)
+        moves = [call for call in run.inputs.calls if call[0] == "move"]
+        assert moves[-1][1] == 639
+        run.type(b"\x1b[<35;1;10M")
+        await run.until(lambda: (now := run.app.view.mapping) and now.shown.x == 0)
+        await run.until_settled()
