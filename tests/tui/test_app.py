@@ -494,7 +494,7 @@ async def test_zooming_and_back() -> None:
         await run.until_settled()
         part = run.app.view.mapping
         assert part is not None
-        assert part.shown.width < whole.shown.width / 2
+        assert part.shown.height < whole.shown.height / 2
         run.type(b"\x1d---\x1b")
         await run.until(lambda: run.app.view.zoom == 1)
         await run.until_settled()
