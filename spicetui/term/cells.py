@@ -1,49 +1,66 @@
-"""The cell backend: pictures made of block characters.
+"""The cell backend: pictures made of characters.
 
-Two colours and a block character make a cell.  The terminal's cells are compared with the wanted ones, so damage,
-resize, pan, and frames that were left out are all the same thing.
+Two colours and a block character make a cell, or one colour and a printable character.  The terminal's cells are
+compared with the wanted ones, so damage, resize, pan, and frames that were left out are all the same thing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Point, Rect, Size
-from . import _kernels, _scaling, fallback
+from . import _encoder, _kernels, _mosaics, _scaling, blocks, colors, fallback
+from .colors import Colors as Colors
 from .plane import Frame, Plane, Pointer, Update
 from .scale import Mapping
 
-_loops: Any = _kernels if _kernels.COMPILED else fallback
+COMPILED = _kernels.COMPILED and _mosaics.COMPILED and _encoder.COMPILED
+kernels: Any = SimpleNamespace(
+    halves=_kernels.halves,
+    quadrants=_kernels.quadrants,
+    mosaic=_mosaics.mosaic,
+    characters=_mosaics.characters,
+    encode=_encoder.encode,
+)
+_loops: Any = kernels if COMPILED else fallback
 _scale: Any = _scaling if _scaling.COMPILED else fallback
 
-SPACE = 0x20
-INDEXED = _kernels.INDEXED  # marks a colour that is a number of the 256-colour palette
+SPACE = blocks.SPACE
+INDEXED = _encoder.INDEXED  #: marks a colour that is a number of the palette
+DEFAULT = _encoder.DEFAULT  #: the colour that the terminal has by itself
 UNKNOWN = 0xFFFFFFFF  # a cell of which it is not known what the terminal shows
+
+#: By quality: how much a channel may change unsent, and how many of its bits are sent (0: a colour of the palette).
+QUALITIES = ((0, 8), (8, 8), (8, 6), (8, 5), (8, 4), (12, 0))
 
 
 class CellKind(Enum):
     """How a cell is divided; the value is what users call it."""
 
-    HALF = "half"
+    OCTANT = "octant"
+    SEXTANT = "sextant"
     QUADRANT = "quadrant"
+    HALF = "half"
+    ASCII = "ascii"  #: printable characters, by their shape
 
     @property
     def sub(self) -> Size:
-        return Size(1, 2) if self is CellKind.HALF else Size(2, 2)
+        return _SUBS[self]
 
 
-class Colors(Enum):
-    """What the terminal is sent."""
-
-    TRUE = "true"
-    PALETTE = "256"  #: the fixed part of the 256-colour palette
-    GRAY = "gray"
+_SUBS = {
+    CellKind.OCTANT: Size(2, 4),
+    CellKind.SEXTANT: Size(2, 3),
+    CellKind.QUADRANT: Size(2, 2),
+    CellKind.HALF: Size(1, 2),
+    CellKind.ASCII: Size(2, 3),
+}
 
 
 class _Difference(Update):
@@ -57,12 +74,22 @@ class _Difference(Update):
 
 
 class CellPlane(Plane):
-    """A picture made of characters."""
+    """A picture made of characters.  *repeats*: the terminal knows REP."""
 
-    def __init__(self, kind: CellKind = CellKind.QUADRANT, colors: Colors = Colors.TRUE, backdrop: int = 0) -> None:
+    quality_steps: ClassVar[int] = len(QUALITIES)
+
+    def __init__(
+        self,
+        kind: CellKind = CellKind.QUADRANT,
+        colors: Colors = Colors.TRUE,
+        backdrop: int = 0,
+        *,
+        repeats: bool = False,
+    ) -> None:
         super().__init__(backdrop)
         self.kind = kind
         self.colors = colors
+        self.repeats = repeats
         self._allocate(Size(0, 0))
 
     @property
@@ -75,10 +102,13 @@ class CellPlane(Plane):
         self._sub = np.empty((rows * sub.height, columns * sub.width), np.uint32)
         #: (rows, columns, 3): character, foreground, background
         self.wanted = np.empty((rows, columns, 3), np.uint32)
+        #: what was wanted of each cell when it was sent last
         self.held = np.full((rows, columns, 3), UNKNOWN, np.uint32)
+        #: (rows, columns): COARSE for cells that do not show just that, AGAIN for those that now should
+        self.marks = np.zeros((rows, columns), np.uint8)
         #: cells that the compositor let us paint last
         self.owned = np.zeros((rows, columns), np.uint8)
-        self._out = bytearray(rows * columns * _kernels.CELL_BYTES + 64)
+        self._out = bytearray(rows * columns * _encoder.CELL_BYTES + 64)
         self.mapping: Mapping | None = None
         self.clear()
 
@@ -88,17 +118,21 @@ class CellPlane(Plane):
 
     def disown(self) -> None:
         self.owned.fill(0)
-        self.held.fill(UNKNOWN)
+        self._unknown()
 
     def forget(self) -> None:
         self.disown()
+
+    def _unknown(self) -> None:
+        self.held.fill(UNKNOWN)
+        self.marks.fill(0)
 
     def clear(self) -> None:
         self.mapping = None
         self._blank()
 
     def _blank(self) -> None:
-        color = self._depth(np.array([self.backdrop], np.uint32))[0]
+        color = colors.depth(np.array([self.backdrop], np.uint32), self.colors)[0]
         self.wanted[:] = (SPACE, color, color)
 
     def place(self, mapping: Mapping) -> None:
@@ -152,21 +186,27 @@ class CellPlane(Plane):
 
     def _fit(self, cells: Rect) -> None:
         area = (cells.x, cells.y, cells.right, cells.bottom)
-        fit = _loops.quadrants if self.kind is CellKind.QUADRANT else _loops.halves
-        fit(_view(self._sub), _view(self.wanted), self.size.width, area)
+        sub, wanted, columns = _view(self._sub), _view(self.wanted), self.size.width
+        if self.kind is CellKind.HALF:
+            _loops.halves(sub, wanted, columns, area)
+        elif self.kind is CellKind.QUADRANT:
+            _loops.quadrants(sub, wanted, columns, area)
+        elif self.kind is CellKind.ASCII:
+            if self.colors in (Colors.GRAY, Colors.MONO):
+                width, height = self.kind.sub
+                part = self._sub[cells.y * height : cells.bottom * height, cells.x * width : cells.right * width]
+                part[:] = colors.depth(part, Colors.GRAY)
+            _loops.characters(sub, wanted, columns, area, *colors.characters())
+        else:
+            _loops.mosaic(sub, wanted, columns, self.kind.sub.height, area)
         if self.colors is not Colors.TRUE:
             part = self.wanted[cells.slices()]
-            part[..., 1:] = self._depth(part[..., 1:])
-            part[..., 0][part[..., 1] == part[..., 2]] = SPACE
-
-    def _depth(self, colors: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-        result = colors
-        if self.colors is Colors.PALETTE:
-            result = _palette()[colors >> 9 & 0x7C00 | colors >> 6 & 0x3E0 | colors >> 3 & 0x1F]
-        elif self.colors is Colors.GRAY:
-            luma = (54 * (colors >> 16 & 255) + 183 * (colors >> 8 & 255) + 19 * (colors & 255)) >> 8
-            result = (luma * 0x010101).astype(np.uint32)
-        return result
+            if self.colors is Colors.MONO and self.kind is not CellKind.ASCII:
+                colors.two_tones(part)
+            else:
+                part[..., 1:] = colors.depth(part[..., 1:], self.colors)
+                if self.colors is not Colors.MONO:
+                    part[..., 0][part[..., 1] == part[..., 2]] = SPACE
 
     def cells(self, y: int, x0: int, x1: int) -> npt.NDArray[np.uint32]:
         return self.wanted[y, x0:x1]
@@ -176,43 +216,39 @@ class CellPlane(Plane):
         return _Difference(data) if data else None
 
     def difference(self, origin: Point) -> bytes:
-        """Bytes that bring the owned cells up to date; *origin* is the view's place on the terminal, in cells from 0."""
-        return self._encode((0, 0, *self.size), origin, False)
+        """Bytes that bring the owned cells up to date; *origin* is the view's place, in cells from 0."""
+        return self._encode((0, 0, *self.size), origin, QUALITIES[self.quality], self.repeats, False)
+
+    def dropped(self, update: Update) -> None:
+        self._unknown()
+
+    def refine(self) -> bool:
+        coarse = self.marks == _encoder.COARSE
+        self.marks[coarse] = _encoder.AGAIN
+        return bool(coarse.any())
 
     def span(self, y: int, x0: int, x1: int) -> str:
         if x0 >= x1:
             return ""
-        text = self._encode((x0, y, x1, y + 1), Point(0, 0), True).decode()
+        text = self._encode((x0, y, x1, y + 1), Point(0, 0), QUALITIES[0], False, True).decode()
         self.owned[y, x0:x1] = 1
         return text
 
-    def _encode(self, rect: tuple[int, int, int, int], origin: Point, whole: bool) -> bytes:
+    def _encode(
+        self, rect: tuple[int, int, int, int], origin: Point, quality: tuple[int, int], repeats: bool, whole: bool
+    ) -> bytes:
         if not self.owned.size:
             return b""
+        palette = colors.palette() if quality[1] == 0 else _NO_PALETTE
         size = _loops.encode(
-            *(_view(self.wanted), _view(self.held), self.owned.data.cast("B")),
-            *(self.size.width, rect, tuple(origin), whole, memoryview(self._out)),
+            *(_view(self.wanted), _view(self.held), self.marks.data.cast("B"), self.owned.data.cast("B")),
+            *(self.size.width, rect, tuple(origin), whole, repeats, quality, palette.data, memoryview(self._out)),
         )
         return bytes(memoryview(self._out)[:size])
 
 
+_NO_PALETTE = np.zeros(1, np.uint16)
+
+
 def _view(array: npt.NDArray[np.uint32]) -> memoryview:
     return array.data
-
-
-@lru_cache(1)
-def _palette() -> npt.NDArray[np.uint32]:
-    """By 15-bit colour: the nearest of the palette's numbers 16 … 255 (a 6x6x6 cube and 24 grays), marked INDEXED."""
-    levels = np.array((0, 95, 135, 175, 215, 255))
-    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
-    grays = (8 + 10 * np.arange(24))[:, np.newaxis].repeat(3, axis=1)
-    known = np.concatenate((cube, grays))
-    number = np.arange(1 << 15)
-    five = np.stack((number >> 10, number >> 5 & 31, number & 31), axis=-1)
-    wanted = five << 3 | five >> 2
-    weights = np.array((2, 4, 3))
-    best = np.empty(1 << 15, np.uint32)
-    for start in range(0, 1 << 15, 4096):
-        part = wanted[start : start + 4096, np.newaxis] - known[np.newaxis]
-        best[start : start + 4096] = np.argmin((part * part * weights).sum(axis=2), axis=1)
-    return best + np.uint32(16 | INDEXED)

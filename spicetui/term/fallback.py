@@ -7,13 +7,16 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ._kernels import BLOCKS, FLAT, INDEXED
+from . import blocks
+from ._encoder import AGAIN, COARSE, DEFAULT, INDEXED
+from ._kernels import FLAT
+from ._mosaics import TONES
 
 Rectangle = tuple[int, int, int, int]
 
 _MOST_ROWS = 256
-_BLOCKS = np.array(BLOCKS, np.uint32)
-_COMPLEMENTS = {BLOCKS[mask]: BLOCKS[15 - mask] for mask in range(1, 15)}
+_SHAPES = {2: blocks.QUADRANTS, 3: blocks.SEXTANTS, 4: blocks.OCTANTS}
+_COMPLEMENTS = blocks.complements()
 
 
 def _words(view: memoryview, *shape: int) -> npt.NDArray[np.uint32]:
@@ -83,35 +86,74 @@ def update(
 
 def quadrants(sub: memoryview, cells: memoryview, columns: int, rect: Rectangle) -> None:
     """As :func:`._kernels.quadrants`."""
-    x0, y0, x1, y1 = rect
-    source = _words(sub, -1, 2 * columns)[2 * y0 : 2 * y1, 2 * x0 : 2 * x1]
-    points = np.stack((source[0::2, 0::2], source[0::2, 1::2], source[1::2, 0::2], source[1::2, 1::2])).astype(np.int32)
+    mosaic(sub, cells, columns, 2, rect)
+
+
+def mosaic(sub: memoryview, cells: memoryview, columns: int, down: int, rect: Rectangle) -> None:
+    """As :func:`._mosaics.mosaic`, with 2 for quadrants as well."""
+    points = _parts(sub, columns, down, rect)
+    count_all = 2 * down
     channels = np.stack((points >> 8 & 255, points >> 16 & 255, points & 255))  # green wins ties, then red
     low, high = channels.min(axis=1), channels.max(axis=1)
-    widest = np.argmax(high - low, axis=0)
-    pick = widest[np.newaxis]
+    pick = np.argmax(high - low, axis=0)[np.newaxis]
     middle = np.take_along_axis(low + high, pick, axis=0)[0]
     values = np.take_along_axis(channels, pick[:, np.newaxis], axis=0)[0]
     above = 2 * values > middle
     count = above.sum(axis=0)
     total = channels.sum(axis=1)
     front_total = (channels * above).sum(axis=1)
-    back_count = np.maximum(4 - count, 1)
+    back_count = np.maximum(count_all - count, 1)
     fronts = (front_total + (count >> 1)) // np.maximum(count, 1)
     backs = (total - front_total + (back_count >> 1)) // back_count
     front = fronts[1] << 16 | fronts[0] << 8 | fronts[2]
     back = backs[1] << 16 | backs[0] << 8 | backs[2]
-    mask = above[0] | above[1] * 2 | above[2] * 4 | above[3] * 8
-    swapped = above[0]
-    mask = np.where(swapped, 15 - mask, mask)
+    shapes = np.array(_SHAPES[down], np.uint32)
+    most = len(shapes) - 1
+    mask = np.bitwise_or.reduce([part.astype(np.int32) << index for index, part in enumerate(above)])
+    swapped = (shapes[mask] == 0) | (above[0] & (shapes[most - mask] != 0))
+    mask = np.where(swapped, most - mask, mask)
     solid = (high - low).max(axis=0) <= FLAT
-    red, green, blue = ((total[n] + 2) >> 2 for n in (1, 0, 2))
+    red, green, blue = ((total[n] + down) // count_all for n in (1, 0, 2))
     even = red << 16 | green << 8 | blue
     mask = np.where(solid, 0, mask)
-    target = _words(cells, -1, columns, 3)[y0:y1, x0:x1]
-    target[..., 0] = _BLOCKS[mask]
+    target = _target(cells, columns, rect)
+    target[..., 0] = shapes[mask]
     target[..., 1] = np.where(solid, even, np.where(swapped, back, front))
     target[..., 2] = np.where(solid, even, np.where(swapped, front, back))
+
+
+def _parts(sub: memoryview, columns: int, down: int, rect: Rectangle) -> npt.NDArray[np.int32]:
+    """(2 * down, rows, columns): the cells' parts inside *rect*."""
+    x0, y0, x1, y1 = rect
+    source = _words(sub, -1, 2 * columns)[down * y0 : down * y1, 2 * x0 : 2 * x1]
+    return np.stack([source[part // 2 :: down, part % 2 :: 2] for part in range(2 * down)]).astype(np.int32)
+
+
+def _target(cells: memoryview, columns: int, rect: Rectangle) -> npt.NDArray[np.uint32]:
+    x0, y0, x1, y1 = rect
+    return _words(cells, -1, columns, 3)[y0:y1, x0:x1]
+
+
+def characters(
+    sub: memoryview, cells: memoryview, columns: int, rect: Rectangle, even: memoryview, shaped: memoryview
+) -> None:
+    """As :func:`._mosaics.characters`."""
+    points = _parts(sub, columns, 3, rect)
+    channels = np.stack((points >> 16 & 255, points >> 8 & 255, points & 255))
+    values = channels.max(axis=0)
+    shape = (values * TONES // 256 * TONES ** np.arange(6)[:, np.newaxis, np.newaxis]).sum(axis=0)
+    flat = values.max(axis=0) - values.min(axis=0) < 32
+    codes = np.where(
+        flat, np.frombuffer(even, np.uint8)[(values.sum(axis=0) + 3) // 6], np.frombuffer(shaped, np.uint8)[shape]
+    )
+    totals = channels.sum(axis=1)
+    most = totals.max(axis=0)
+    codes[most == 0] = blocks.SPACE
+    red, green, blue = totals * 255 // np.maximum(most, 1)
+    target = _target(cells, columns, rect)
+    target[..., 0] = codes
+    target[..., 1] = np.where(codes == blocks.SPACE, 0, red << 16 | green << 8 | blue)
+    target[..., 2] = 0
 
 
 def halves(sub: memoryview, cells: memoryview, columns: int, rect: Rectangle) -> None:
@@ -123,7 +165,7 @@ def halves(sub: memoryview, cells: memoryview, columns: int, rect: Rectangle) ->
     parts = [(upper >> shift & 255, lower >> shift & 255) for shift in shifts]
     solid = np.logical_and.reduce([abs(above - below) <= FLAT for above, below in parts])
     even = np.bitwise_or.reduce([(a + b + 1) >> 1 << shift for (a, b), shift in zip(parts, shifts, strict=True)])
-    target = _words(cells, -1, columns, 3)[y0:y1, x0:x1]
+    target = _target(cells, columns, rect)
     target[..., 0] = np.where(solid, 0x20, 0x2584)
     target[..., 1] = np.where(solid, even, lower)
     target[..., 2] = np.where(solid, even, upper)
@@ -131,59 +173,122 @@ def halves(sub: memoryview, cells: memoryview, columns: int, rect: Rectangle) ->
 
 @lru_cache(4096)
 def _color(layer: int, color: int) -> str:
+    if color & DEFAULT:
+        return f"{layer}9"
     if color & INDEXED:
-        return f"{layer}8;5;{color & 255}"
+        number = color & 255
+        if number < 16:
+            return str(10 * layer + number + (0 if number < 8 else 52))
+        return f"{layer}8;5;{number}"
     return f"{layer}8;2;{color >> 16 & 255};{color >> 8 & 255};{color & 255}"
+
+
+def _near(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32], zone: int) -> npt.NDArray[np.bool_]:
+    words = (a | b) >> 24 == 0
+    near = np.ones(a.shape, np.bool_)
+    for shift in (16, 8, 0):
+        near &= np.abs((a >> shift & 255).astype(np.int32) - (b >> shift & 255).astype(np.int32)) <= zone
+    return np.where(words, near, a == b)
+
+
+def _coarse(colors: npt.NDArray[np.uint32], bits: int, palette: memoryview) -> npt.NDArray[np.uint32]:
+    if bits == 0:
+        numbers = np.frombuffer(palette, np.uint16).astype(np.uint32)
+        less = numbers[colors >> 9 & 0x7C00 | colors >> 6 & 0x3E0 | colors >> 3 & 0x1F] | np.uint32(INDEXED)
+    else:
+        mask = 0xFF >> bits
+        less = colors & np.uint32((0xFF ^ mask) * 0x010101)
+        less = less | less >> np.uint32(bits) & np.uint32(mask * 0x010101)
+    return np.where(colors >> 24, colors, less)
+
+
+def _run(code: int, run: int) -> str:
+    text = chr(code) * run
+    short = f"\x1b[{run}b"
+    return text if len(text.encode()) <= len(short) else short
 
 
 def encode(
     wanted: memoryview,
     held: memoryview,
+    marks: memoryview,
     owned: memoryview,
     columns: int,
     rect: Rectangle,
     origin: tuple[int, int],
     whole: bool,
+    repeat: bool,
+    quality: tuple[int, int],
+    palette: memoryview,
     out: memoryview,
 ) -> int:
-    """As :func:`._kernels.encode`."""
+    """As :func:`._encoder.encode`."""
     x0, y0, x1, y1 = rect
     left, top = origin
     want = _words(wanted, -1, columns, 3)[y0:y1, x0:x1]
     have = _words(held, -1, columns, 3)[y0:y1, x0:x1]
+    mark = np.frombuffer(marks, np.uint8).reshape(-1, columns)[y0:y1, x0:x1]
+    zone, bits = quality
+    sent = want
     if whole:
         changed = np.ones(want.shape[:2], np.bool_)
+        mark[changed] = 0
     else:
-        mine = np.frombuffer(owned, np.uint8).reshape(-1, columns)[y0:y1, x0:x1]
-        changed = (want != have).any(axis=2) & (mine != 0)
+        mine = np.frombuffer(owned, np.uint8).reshape(-1, columns)[y0:y1, x0:x1] != 0
+        again = mark == AGAIN
+        changed = ((want != have).any(axis=2) | again) & mine
+        if quality == (0, 8):
+            mark[changed] = 0
+        else:
+            still = (want[..., 0] == have[..., 0]) & _near(want[..., 1:], have[..., 1:], zone).all(axis=2)
+            still &= changed & ~again
+            changed &= ~still
+            less = changed & ~again
+            sent = want.copy()
+            colors = sent[..., 1:]
+            colors[less] = _coarse(colors[less], bits, palette)
+            same = (sent[..., 1] == sent[..., 2]) & (sent[..., 1] < DEFAULT)
+            sent[..., 0][less & same] = blocks.SPACE
+            mark[changed] = 0
+            mark[still | (less & (colors != want[..., 1:]).any(axis=2))] = COARSE
     parts: list[str] = []
     append = parts.append
-    fore = back = -1
-    row = cursor = -1
+    fore = back = DEFAULT
+    row = cursor = last = -1
+    run = 0
     ys, xs = np.nonzero(changed)
-    for y, x, (code, front, behind) in zip(ys.tolist(), xs.tolist(), want[changed].tolist(), strict=True):
-        if not whole and (y != row or x != cursor):
+    for y, x, (code, front, behind) in zip(ys.tolist(), xs.tolist(), sent[changed].tolist(), strict=True):
+        if code == blocks.SPACE:
+            front = fore
+        elif code in _COMPLEMENTS and (front == back) + (behind == fore) > (front == fore) + (behind == back):
+            code, front, behind = _COMPLEMENTS[code], behind, front
+        moved = y != row or x != cursor
+        if repeat and not moved and (code, front, behind) == (last, fore, back):
+            run += 1
+            cursor = x + 1
+            continue
+        if run:
+            append(_run(last, run))
+            run = 0
+        if moved and not whole:
             if y != row:
                 append(f"\x1b[{top + y0 + y + 1};{left + x0 + x + 1}H")
             else:
                 append(f"\x1b[{x - cursor}C" if x - cursor > 1 else "\x1b[C")
         row, cursor = y, x + 1
-        if code == 0x20:
-            front = fore
-        elif code in _COMPLEMENTS and (front == back) + (behind == fore) > (front == fore) + (behind == back):
-            code, front, behind = _COMPLEMENTS[code], behind, front
         if front != fore and behind != back:
             append(f"\x1b[{_color(3, front)};{_color(4, behind)}m")
         elif front != fore:
             append(f"\x1b[{_color(3, front)}m")
         elif behind != back:
             append(f"\x1b[{_color(4, behind)}m")
-        fore, back = front, behind
+        fore, back, last = front, behind, code
         append(chr(code))
-    if not parts:
-        return 0
+    if run:
+        append(_run(last, run))
+    if (fore, back) != (DEFAULT, DEFAULT):
+        append("\x1b[m")
     have[changed] = want[changed]
-    append("\x1b[m")
     data = "".join(parts).encode()
     out[: len(data)] = data
     return len(data)
