@@ -23,12 +23,14 @@ from ..term.cells import Colors
 from ..term.keys import Chord
 from ..term.scale import Scale
 from ..term.tokenizer import KeyPress, Mouse, Paste
+from .choice import DisplayChoice
 from .commands import COMMANDS, Command
 from .driver import SpiceDriver
 from .edge_pan import EdgePan
 from .guest_input import GuestInput
 from .link import Link
 from .screens.connecting import ConnectingScreen
+from .screens.displays import DisplaysScreen
 from .screens.failure import FailureScreen
 from .screens.help import HelpScreen
 from .screens.password import PasswordScreen
@@ -102,6 +104,7 @@ class SpiceApp(App[int]):
     async def on_mount(self) -> None:
         self.link.listener = self
         self.set_interval(1.0, self.update_status)
+        self.set_interval(1.0, DisplayChoice(self).look)
         if not (self._first is not None and self._first.done() and not self._first.exception()):
             await self._show_connecting()
         self.update_status()
@@ -174,6 +177,15 @@ class SpiceApp(App[int]):
         screen, self._connecting = self._connecting, None
         if screen is not None and screen in self.screen_stack:
             await screen.dismiss(None)
+
+    def show_without_picture(self) -> None:
+        """There is nothing to wait for: what is asked for has no picture, but something else has."""
+        self.run_worker(self._hide_connecting(), name="shown")
+
+    def lose(self, error: SpiceError) -> None:
+        """The session has become useless to whoever looks at it."""
+        self.link.error = error
+        self._ended.set()
 
     async def _close_client(self) -> None:
         client, self.client = self.client, None
@@ -411,7 +423,21 @@ class SpiceApp(App[int]):
         self.region.begin()
 
     def next_display(self) -> None:
-        self.link.show_display((self.link.display + 1) % max(1, len(self.link.heads)))
+        """The next one that has a picture."""
+        heads = self.link.heads
+        for step in range(1, len(heads)):
+            number = (self.link.display + step) % len(heads)
+            if self.link.area_of(heads[number]) is not None:
+                self.choose_display(number)
+                return
+
+    def choose_display(self, number: int) -> None:
+        if number != self.link.display or self.link.head is None:
+            self.guest.release()
+            self.link.show_display(number)
+
+    def show_displays(self) -> None:
+        self.push_screen(DisplaysScreen(self.link))
 
     def toggle_view_only(self) -> None:
         self.guest.release()
@@ -470,7 +496,7 @@ class SpiceApp(App[int]):
             self.terminal_driver.set_title(f"{self.link.name or self.settings.title} - spicetui")
 
     def update_status(self) -> None:
-        if self.is_running:
+        if self.is_running and self.status_line.is_attached:
             self.status_line.show(self._status())
 
     def _status(self) -> Status:

@@ -86,6 +86,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("zoom-in", "zoom in", ("+", "="), lambda app: app.zoom(1.5), "Picture", "+", listed=False),
     Command("zoom-out", "zoom out", ("-",), lambda app: app.zoom(1 / 1.5), "Picture", "-", listed=False),
     Command("zoom-region", "zoom to a region", ("x",), lambda app: app.choose_region(), "Picture"),
+    Command("displays", "all displays", ("t",), lambda app: app.show_displays(), "Picture"),
     Command("display", "next display", ("tab",), lambda app: app.next_display(), "Picture", "Tab", listed=False),
     Command("redraw", "redraw", ("ctrl+l",), lambda app: app.redraw(), "Picture", "Ctrl+L", listed=False),
     Command("screenshot", "screenshot to file", ("s",), lambda app: app.save_picture(), "App"),

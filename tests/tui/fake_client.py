@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from spicetui.canvas.surface import Surface
+from spicetui.errors import SpiceError
 from spicetui.geometry import Rect
-from spicetui.interfaces import Driver
-from spicetui.wire.enums import KeyboardModifierFlags, SurfaceFmt
+from spicetui.interfaces import ChannelKey, Driver, Head
+from spicetui.wire.enums import ChannelType, KeyboardModifierFlags, SurfaceFmt
 
 
 class FakeInputs:
@@ -114,6 +115,16 @@ class Desktop:
         return rect
 
 
+class FakeSession:
+    def __init__(self) -> None:
+        self.lost: dict[ChannelKey, SpiceError] = {}
+
+
+class FakeDisplay:
+    def __init__(self, number: int) -> None:
+        self.key = ChannelKey(ChannelType.DISPLAY, number)
+
+
 class FakeMain:
     name = "Fake machine"
 
@@ -135,6 +146,9 @@ class FakeClient:
         self.holds = 0
         self.name = name
         self.client_mouse = client_mouse
+        self.session = FakeSession()
+        self.displays = {0: FakeDisplay(0)}
+        self.heads = [Head(0, 0, Rect(0, 0, desktop.surface.width, desktop.surface.height))]
 
     def open(self) -> None:
         driver: Any = self.driver

@@ -12,6 +12,8 @@ from textual.widgets import Static
 
 from .dialog import Dialog
 
+HINT_SECONDS = 5
+
 
 class ConnectingScreen(Dialog[None]):
     """Says how far it has come; Escape gives up."""
@@ -45,7 +47,13 @@ class ConnectingScreen(Dialog[None]):
         else:
             step = "waiting for the first picture"
         seconds = int(time.monotonic() - self._start)
-        return f"{step} … {seconds} s" if seconds else f"{step} …"
+        text = f"{step} … {seconds} s" if seconds else f"{step} …"
+        if link.inputs is not None and seconds >= HINT_SECONDS:
+            text += (
+                "\nThe server is there, but has no picture: the machine may be off, or show nothing but"
+                " a GPU's texture (QEMU's gl=on), which a terminal cannot get."
+            )
+        return text
 
     def action_cancel(self) -> None:
         self.app.leave()
