@@ -1,31 +1,37 @@
-"""A terminal in a pty: shows what is written to it with pyte, answers what it is asked, and keeps count of modes."""
+"""A terminal in a pty: shows what is written to it, text and pictures, and answers as the terminal would that it is.
+
+Text is pyte's; pictures are decoded here by their specifications, by nothing that the app has a part in.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import fcntl
 import os
 import pty
-import re
 import select
 import struct
 import termios
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyte
 
-TIMEOUT = 20.0
+from . import picture
+from .iterm import Files
+from .kitty import Graphics, Image, Rules
+from .link import Answers, Link
+from .personality import PLAIN, Personality
+from .screen import Pixels, Screen
+from .sixel import decode
+from .stream import Csi, Splitter, String, Text
 
-# What pyte does not know: private sequences other than modes, DECRQM, control strings.
-_SEQUENCE = re.compile(
-    rb"\x1b\[(?P<private>[<>=?])(?P<args>[\d;:]*)(?P<between>[ -/]*)(?P<final>[@-~])"
-    rb"|\x1b\[(?P<plain>[\d;]*)(?P<kind>[cntu])"
-    rb"|\x1b(?P<string>[\]P_^X])(?P<body>[^\x07\x1b]*)(?:\x07|\x1b\\)"
-)
-_UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[\]P_^X][^\x07\x1b]*(?:\x1b)?)?\Z")
+TIMEOUT = 20.0
 
 
 class Terminal:
@@ -40,34 +46,65 @@ class Terminal:
         acknowledges: bool = True,
         synchronized: bool = True,
         cell: tuple[int, int] = (8, 16),
+        personality: Personality | None = None,
+        link: Link | None = None,
     ) -> None:
-        self.kitty = kitty
+        if personality is None:
+            modes = frozenset({2026} if synchronized else ())
+            personality = replace(PLAIN, keyboard=kitty, modes=modes)
+        self.personality = personality
+        self.link = link or Link()
         self.acknowledges = acknowledges
-        self.synchronized = synchronized
         self.cell = cell
         self.master, self.slave = pty.openpty()
-        self.screen = pyte.Screen(columns, rows)
+        self.screen = Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
-        self._rest = b""
+        self._splitter = Splitter(doubled=personality.passthrough)
+        self._inner = Splitter()  # what tmux passes through
+        self._graphics = {alternate: self._make_graphics() for alternate in (False, True)}
+        self.screen.scrolled = lambda amount, top, bottom: self.graphics.scrolled(
+            amount, top, bottom, self.screen.lines
+        )
+        self.screen.cleared = lambda: self.graphics.cleared()
+        self.screen.switched = lambda alternate: self._graphics[True].wipe()
+        self._files = Files()
         self.modes: dict[int, bool] = {}
         self.keyboard: list[int] = []
         self.title = ""
+        self.clipboard = b""
         self.received = bytearray()
+        self.sixels = 0  # pictures that came
+        self.problems: list[str] = []  # what a real terminal would have passed over, or shown wrongly
         self.withheld = 0  # acknowledgements that were not given
+        self.shown: Callable[[], None] = lambda: None  # called after each synchronised update, on the reading thread
         self._changed = asyncio.Event()
         self.lock = threading.RLock()
         self.resize(columns, rows)
         self.settings = termios.tcgetattr(self.slave)
         self._loop = asyncio.get_running_loop()
+        self._answers = Answers(self.link.delay, self._send) if self.link.delay else None
         self._stop, self._stopped = os.pipe()
         # Not on the loop: the app stops it for a moment when it leaves, and then still wants answers.
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
+    def _make_graphics(self) -> Graphics:
+        rules = (self.personality.outer or self.personality).graphics
+        return Graphics(rules or Rules(), self.cell, self._place, self._advance)
+
     def resize(self, columns: int, rows: int) -> None:
-        self.screen.resize(rows, columns)
-        width, height = self.cell
+        with contextlib.ExitStack() as stack:
+            if hasattr(self, "lock"):
+                stack.enter_context(self.lock)
+            self.screen.resize(rows, columns)
+        width, height = self.cell if self.personality.pixels else (0, 0)
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, columns * width, rows * height))
+        if self.modes.get(2048):
+            self._report_size()
+
+    def _report_size(self) -> None:
+        rows, columns = self.screen.lines, self.screen.columns
+        self.answer(b"\x1b[48;%d;%d;%d;%dt" % (rows, columns, rows * self.cell[1], columns * self.cell[0]))
 
     def _end_reading(self) -> None:
         if self._stopped >= 0:
@@ -75,6 +112,8 @@ class Terminal:
             self._stopped = -1
             self._thread.join()
             os.close(self._stop)
+            if self._answers is not None:
+                self._answers.close()
 
     def close(self) -> None:
         self._end_reading()
@@ -98,6 +137,8 @@ class Terminal:
         self._end_reading()
         os.close(self.master)
 
+    # what is seen
+
     @property
     def text(self) -> str:
         with self.lock:
@@ -107,6 +148,30 @@ class Terminal:
         """Character, foreground and background (``rrggbb`` or a name)."""
         char = self.screen.buffer[y][x]
         return char.data, char.fg, char.bg
+
+    def pixels(self) -> Pixels:
+        """All that is seen: (rows * cell height, columns * cell width, 3) RGB."""
+        with self.lock:
+            return picture.draw(self.screen, self.graphics, self.cell)
+
+    @property
+    def graphics(self) -> Graphics:
+        """The kitty images of the screen that is shown."""
+        return self._graphics[self.screen.other is not None]
+
+    @property
+    def images(self) -> list[Image]:
+        """The kitty images that the terminal holds, on either screen."""
+        with self.lock:
+            return [*self._graphics[False].images, *self._graphics[True].images]
+
+    @property
+    def errors(self) -> list[str]:
+        """All that came and made no sense, or failed."""
+        with self.lock:
+            broken = [repr(data) for data in (*self._splitter.broken, *self._inner.broken)]
+            graphics = [error for graphics in self._graphics.values() for error in graphics.errors]
+            return [*broken, *graphics, *self._files.errors, *self.problems]
 
     def changed(self) -> None:
         """Somebody waiting should look again."""
@@ -128,15 +193,18 @@ class Terminal:
                     raise AssertionError(f"never: {what or condition}\n{self.text}") from None
                 raise
 
+    # what comes
+
     def _read(self) -> None:
         while True:
             ready, _, _ = select.select([self.master, self._stop], [], [])
             if self._stop in ready:
                 return
             try:
-                data = os.read(self.master, 1 << 16)
+                data = os.read(self.master, self.link.most)
             except OSError:
                 data = b""
+            self.link.carry(len(data))
             with self.lock:
                 self.feed(data)
             with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -146,50 +214,236 @@ class Terminal:
 
     def feed(self, data: bytes) -> None:
         self.received += data
-        data = self._rest + data
-        unfinished = _UNFINISHED.search(data)
-        end = unfinished.start() if unfinished else len(data)
-        self._rest = data[end:]
-        position = 0
-        for match in _SEQUENCE.finditer(data, 0, end):
-            self._stream.feed(data[position : match.start()])
-            position = match.end()
-            if match["private"]:
-                self._private(match)
-            elif match["kind"]:
-                self._plain(match["plain"], match["kind"])
-            elif match["string"] == b"]" and match["body"].startswith(b"2;"):
-                self.title = match["body"][2:].decode()
-        self._stream.feed(data[position:end])
-
-    def _private(self, match: re.Match[bytes]) -> None:
-        mark, args, final = match["private"], match["args"], match["final"]
-        if mark == b"?" and final in b"hl" and not match["between"]:
-            for number in args.split(b";"):
-                self.modes[int(number)] = final == b"h"
-        elif mark == b"?" and final == b"p":
-            known = int(args) in (2026,) and self.synchronized
-            self.answer(b"\x1b[?%s;%d$y" % (args, 2 if known else 0))
-        elif mark == b"?" and final == b"u" and self.kitty:
-            self.answer(b"\x1b[?%du" % (self.keyboard[-1] if self.keyboard else 0))
-        elif mark == b">" and final == b"u" and self.kitty:
-            self.keyboard.append(int(args))
-        elif mark == b"<" and final == b"u" and self.keyboard:
-            self.keyboard.pop()
-        elif mark == b">" and final == b"q":
-            self.answer(b"\x1bP>|test terminal(1.0)\x1b\\")
-
-    def _plain(self, args: bytes, kind: bytes) -> None:
-        if kind == b"c":
-            self.answer(b"\x1b[?62;22c")
-        elif kind == b"n" and args == b"5":
-            if self.acknowledges:
-                self.answer(b"\x1b[0n")
+        for token in self._splitter.feed(data):
+            if isinstance(token, Text):
+                self._stream.feed(token.data)
+            elif isinstance(token, Csi):
+                self._csi(token)
             else:
-                self.withheld += 1
-        elif kind == b"t" and args == b"16":
-            self.answer(b"\x1b[6;%d;%dt" % (self.cell[1], self.cell[0]))
+                self._string(token)
+
+    def _csi(self, token: Csi) -> None:
+        handler = self._HANDLERS.get((token.private, token.between, token.final))
+        if handler is not None:
+            handler(self, token)
+        elif not token.private:
+            self._stream.feed(token.raw)
+
+    def _sgr(self, token: Csi) -> None:
+        self.screen.render(token.args)
+
+    def _repeat(self, token: Csi) -> None:
+        self.screen.repeat(token.numbers(1)[0])
+
+    def _scroll(self, token: Csi) -> None:
+        amount = token.numbers(1)[0] or 1
+        self.screen.scroll(amount if token.final == "S" else -amount)
+
+    def _mode(self, token: Csi) -> None:
+        on = token.final == "h"
+        for number in token.numbers():
+            self.modes[number] = on
+            if number in (47, 1047, 1049):
+                self.screen.alternate(on)
+            elif number in (6, 7, 25):
+                self._stream.feed(b"\x1b[?%d%s" % (number, token.final.encode()))
+            elif number == 2026 and not on:
+                self.shown()
+            elif number == 2048 and on and 2048 in (self.personality.modes or ()):
+                self._report_size()
+
+    def _ask_mode(self, token: Csi) -> None:
+        known, number = self.personality.modes, token.numbers()[0]
+        if known is not None:
+            state = (1 if self.modes.get(number) else 2) if number in known else 0
+            self.answer(b"\x1b[?%d;%d$y" % (number, state))
+
+    def _ask_keyboard(self, token: Csi) -> None:
+        if self.personality.keyboard:
+            self.answer(b"\x1b[?%du" % (self.keyboard[-1] if self.keyboard else 0))
+
+    def _push_keyboard(self, token: Csi) -> None:
+        if self.personality.keyboard:
+            self.keyboard.append(token.numbers()[0])
+
+    def _pop_keyboard(self, token: Csi) -> None:
+        for _ in range(token.numbers(1)[0] or 1):
+            if self.keyboard:
+                self.keyboard.pop()
+
+    def _ask_version(self, token: Csi) -> None:
+        if self.personality.version:
+            self.answer(b"\x1bP>|%s\x1b\\" % self.personality.version.encode())
+
+    def _ask_attributes(self, token: Csi) -> None:
+        reply = self.personality.da2 if token.private == ">" else self.personality.da1
+        if reply:
+            self.answer(b"\x1b[%s%sc" % (b">" if token.private else b"?", reply.encode()))
+
+    def _ask_status(self, token: Csi) -> None:
+        number = token.numbers()[0]
+        if number == 6:
+            self.answer(b"\x1b[%d;%dR" % (self.screen.cursor.y + 1, min(self.screen.cursor.x + 1, self.screen.columns)))
+        elif number == 5 and self.acknowledges:
+            self.answer(b"\x1b[0n")
+        elif number == 5:
+            self.withheld += 1
+
+    def release(self, count: int | None = None) -> None:
+        """Gives acknowledgements that were withheld."""
+        with self.lock:
+            count = self.withheld if count is None else min(count, self.withheld)
+            self.withheld -= count
+        for _ in range(count):
+            self.answer(b"\x1b[0n")
+
+    def _ask_window(self, token: Csi) -> None:
+        number = token.numbers()[0]
+        if number not in self.personality.windows:
+            return
+        (width, height), rows, columns = self.cell, self.screen.lines, self.screen.columns
+        sizes = {14: (4, rows * height, columns * width), 16: (6, height, width), 18: (8, rows, columns)}
+        self.answer(b"\x1b[%d;%d;%dt" % sizes[number])
+
+    def _ask_graphics(self, token: Csi) -> None:
+        item, action = (*token.numbers(), 0)[:2]
+        if action not in (1, 4):
+            return
+        if item == 1 and self.personality.registers is not None:
+            self.answer(b"\x1b[?1;0;%dS" % self.personality.registers)
+        elif item == 2 and self.personality.largest is not None:
+            self.answer(b"\x1b[?2;0;%d;%dS" % self._largest())
+
+    def _largest(self) -> tuple[int, int]:
+        window = self.screen.columns * self.cell[0], self.screen.lines * self.cell[1]
+        asked = self.personality.largest or (4096, 4096)
+        return window if asked == (0, 0) else asked
+
+    _HANDLERS: dict[tuple[str, str, str], Callable[[Terminal, Csi], None]] = {  # noqa: RUF012
+        ("", "", "m"): _sgr,
+        ("", "", "b"): _repeat,
+        ("", "", "S"): _scroll,
+        ("", "", "T"): _scroll,
+        ("?", "", "h"): _mode,
+        ("?", "", "l"): _mode,
+        ("?", "$", "p"): _ask_mode,
+        ("?", "", "u"): _ask_keyboard,
+        (">", "", "u"): _push_keyboard,
+        ("<", "", "u"): _pop_keyboard,
+        (">", "", "q"): _ask_version,
+        ("", "", "c"): _ask_attributes,
+        (">", "", "c"): _ask_attributes,
+        ("", "", "n"): _ask_status,
+        ("", "", "t"): _ask_window,
+        ("?", "", "S"): _ask_graphics,
+        ("", "", "u"): lambda terminal, token: None,
+    }
+
+    # control strings
+
+    def _string(self, token: String) -> None:
+        body = token.body
+        if token.kind == "apc" and body.startswith(b"G"):
+            if self.personality.graphics is not None:
+                self._kitty(body[1:])
+        elif token.kind == "osc":
+            self._osc(body)
+        elif token.kind == "dcs" and body.startswith(b"tmux;"):
+            if self.personality.passthrough:
+                for inner in self._inner.feed(body[5:]):
+                    if isinstance(inner, String) and inner.kind == "apc" and inner.body.startswith(b"G"):
+                        self._kitty(inner.body[1:])
+                    else:
+                        self.problems.append(f"passed through: {inner!r:.60}")
+        elif token.kind == "dcs":
+            parameters, mark, data = body.partition(b"q")
+            if mark and self.personality.sixel and not parameters.strip(b"0123456789;"):
+                self._sixel(parameters.decode(), data)
+
+    def _kitty(self, body: bytes) -> None:
+        reply = self.graphics.handle(body)
+        if reply is not None:
+            self.answer(b"\x1b_" + reply + b"\x1b\\")
+
+    def _osc(self, body: bytes) -> None:
+        code, _, rest = body.partition(b";")
+        if code in (b"0", b"2"):
+            self.title = rest.decode("utf-8", "replace")
+        elif code in (b"10", b"11") and rest == b"?" and self.personality.tells_colors:
+            color = picture.FOREGROUND if code == b"10" else picture.BACKGROUND
+            words = "/".join(color[place : place + 2] * 2 for place in (0, 2, 4))
+            self.answer(b"\x1b]%s;rgb:%s\x1b\\" % (code, words.encode()))
+        elif code == b"52":
+            data = rest.partition(b";")[2]
+            if data == b"?":
+                if self.personality.clipboard == "read":
+                    self.answer(b"\x1b]52;c;" + base64.b64encode(self.clipboard) + b"\x1b\\")
+            elif self.personality.clipboard:
+                self.clipboard = base64.b64decode(data)
+        elif code == b"1337" and self.personality.iterm:
+            inline = self._files.handle(rest, self.cell, (self.screen.columns, self.screen.lines))
+            if inline is not None:
+                x, y = self._place()
+                self._attach(inline.pixels, scroll=not inline.stays)
+                self.screen.cursor.x = min(x + inline.columns, self.screen.columns - 1)
+                if inline.stays:
+                    self.screen.cursor.x, self.screen.cursor.y = x, y
+
+    def _sixel(self, parameters: str, data: bytes) -> None:
+        registers = self.personality.registers or 256
+        sixels = decode(parameters, data, registers=registers, limit=self._largest())
+        self.problems += sixels.problems
+        self.sixels += 1
+        cursor = self.screen.cursor
+        x, y = self._place()
+        if self.modes.get(80):  # DECSDM: at the top left, and nothing moves
+            cursor.x = cursor.y = 0
+            self._attach(sixels.pixels, scroll=False)
+            cursor.x, cursor.y = x, y
+        else:
+            self._attach(sixels.pixels, scroll=True)  # the cursor ends on the last row (xterm)
+            cursor.x = x
+
+    def _attach(self, pixels: Pixels, *, scroll: bool) -> None:
+        """Lays a picture over the cells from the cursor on; the cursor ends on the last row of it."""
+        across, down = self.cell
+        screen = self.screen
+        x, _ = self._place()
+        rows = -(-pixels.shape[0] // down)
+        columns = min(-(-pixels.shape[1] // across), screen.columns - x)
+        whole = np.zeros((rows * down, max(columns, 1) * across, 4), np.uint8)
+        part = pixels[:, : whole.shape[1]]
+        whole[: part.shape[0], : part.shape[1]] = part
+        for row in range(rows):
+            if row and (scroll or screen.cursor.y < screen.lines - 1):
+                screen.index()
+            elif row:
+                return
+            for column in range(columns):
+                tile = whole[row * down : (row + 1) * down, column * across : (column + 1) * across]
+                if tile[..., 3].any():
+                    screen.attach(x + column, screen.cursor.y, tile.copy())
+
+    def _place(self) -> tuple[int, int]:
+        return min(self.screen.cursor.x, self.screen.columns - 1), self.screen.cursor.y
+
+    def _advance(self, columns: int, rows: int) -> None:
+        """Moves the cursor as kitty does after a placement: into the next line at the edge, scrolling at the bottom."""
+        screen = self.screen
+        x = self._place()[0] + columns
+        for _ in range(rows):
+            screen.index()
+        if x >= screen.columns:
+            x = 0
+            screen.index()
+        screen.cursor.x = x
 
     def answer(self, data: bytes) -> None:
+        if self._answers is not None:
+            self._answers.give(data)
+        else:
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.write(self.master, data)
