@@ -25,6 +25,19 @@ PACKAGES = {
     "xrandr": "x11-xserver-utils",
     "ffplay": "ffmpeg",
     "gst-launch-1.0": "gstreamer1.0-tools",
+    "pulseaudio": "pulseaudio",
+    "pactl": "pulseaudio-utils",
+    "parec": "pulseaudio-utils",
+    "pacat": "pulseaudio-utils",
+    "img2sixel": "libsixel-bin",
+    "sixel2png": "libsixel-bin",
+    "timg": "timg",
+    "chafa": "chafa",
+    "kitty": "kitty",
+    "Xvfb": "xvfb",
+    "tmux": "tmux",
+    "ssh": "openssh-client",
+    "sshd": "openssh-server",
 }
 SPICE_MODULE = "lib/*/qemu/ui-spice-core.so"
 XSPICE_DRIVER = "/usr/lib/xorg/modules/drivers/spiceqxl_drv.so"
