@@ -1,7 +1,7 @@
 """Draws with plain Xlib calls what toolkits draw seldom; a program of its own, since Xlib ends the process on errors.
 
-Usage: xlib_painter.py STEP, where STEP names a function below. It ends when the X server has done everything;
-its window stays (RetainPermanent).
+Usage: python -m live.xlib_painter STEP, in the folder of the tests; STEP names a function below. It ends when the X
+server has done everything; its window stays (RetainPermanent).
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Canvas:
         X.XSync(self.display, 0)
 
 
-def _noise(count: int, seed: int = 1) -> bytes:
+def noise(count: int, seed: int = 1) -> bytes:
     state, out = seed, bytearray()
     for _ in range(count):
         state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
@@ -135,7 +135,7 @@ def shapes(canvas: Canvas) -> None:
 
 def functions(canvas: Canvas) -> None:
     """Rectangles with every useful raster function, over what the step itself painted."""
-    canvas.put(_noise(WIDTH * HEIGHT * 4, 5), WIDTH, HEIGHT, 0, 0)
+    canvas.put(noise(WIDTH * HEIGHT * 4, 5), WIDTH, HEIGHT, 0, 0)
     for i, function in enumerate((GX_CLEAR, GX_AND, GX_COPY, GX_XOR, GX_OR, GX_INVERT, GX_SET)):
         canvas.SetFunction(function)
         canvas.fill(0x5A7FC3, 10 + 55 * i, 20, 80, 120)
@@ -173,14 +173,14 @@ def images(canvas: Canvas) -> None:
     canvas.put(smooth, 200, 160, 5, 5)
     canvas.put(smooth, 200, 160, 215, 5)
     canvas.put(flat, 200, 90, 5, 170)
-    canvas.put(_noise(190 * 90 * 4, 9), 190, 90, 215, 170)
-    canvas.put(_noise(3 * 300 * 4, 2), 3, 300, 208, 5)
-    canvas.put(_noise(4 * 4 * 4, 3), 4, 4, 0, 300)
+    canvas.put(noise(190 * 90 * 4, 9), 190, 90, 215, 170)
+    canvas.put(noise(3 * 300 * 4, 2), 3, 300, 208, 5)
+    canvas.put(noise(4 * 4 * 4, 3), 4, 4, 0, 300)
 
 
 def copies(canvas: Canvas) -> None:
     """Pixmap to window, window to pixmap, and overlapping copies in all directions."""
-    canvas.put(_noise(100 * 100 * 4, 4), 100, 100, 0, 0)
+    canvas.put(noise(100 * 100 * 4, 4), 100, 100, 0, 0)
     canvas.fill(0xD08770, 20, 30, 60, 15)
     pixmap = X.XCreatePixmap(canvas.display, canvas.window, 200, 150, canvas.depth)
     canvas.fill(0x3B4252, 0, 0, 200, 150, pixmap)

@@ -18,9 +18,23 @@ from PIL import Image
 from .process import DEADLINE
 from .xspice import Xspice
 
-PAINTER = Path(__file__).with_name("xlib_painter.py")
-PAINTER_STEPS = ("shapes", "functions", "patterns", "images", "copies", "text")
+TESTS = Path(__file__).parents[1]
+PAINTERS = {
+    "xlib_painter": ("shapes", "functions", "patterns", "images", "copies", "text"),
+    "xrender_painter": ("lines", "trapezoids", "gradients", "composites", "glyphs"),
+}
+PAINTER_OF = {step: painter for painter, steps in PAINTERS.items() for step in steps} | {
+    "pointer_shape": "xlib_painter"
+}
 
+EMPTY_BITMAP = """
+#define empty_width 8
+#define empty_height 1
+#define empty_x_hot 0
+#define empty_y_hot 0
+static unsigned char empty_bits[] = {
+0x00};
+"""
 CORE_FONT = ("-fn", "fixed")
 SCALED_FONT = ("-fa", "DejaVu Sans Mono", "-fs", "11")
 COLOURS = "for c in 30 31 32 33 34 35 36 37 90 91 92 93 94 95 96 97; do printf '\\033[%sm%s The quick brown fox \\033[7m jumps over \\033[0m\\033[1;4;%sm the lazy dog\\033[0m\\n' $c $c $c; done"  # noqa: E501
@@ -63,8 +77,15 @@ class Desktop:
     def __init__(self, server: Xspice, stack: ExitStack) -> None:
         self.server = server
         self._stack = stack
-        server.run("xdotool", "mousemove", "1023", "767")  # a core pointer is painted into SPICE's picture only
         self._terminals = 0
+        empty = server.directory / "empty.xbm"
+        empty.write_text(EMPTY_BITMAP)
+        server.run("xsetroot", "-cursor", str(empty), str(empty))
+        self.hide_pointer(1024, 768)
+
+    def hide_pointer(self, width: int, height: int) -> None:
+        """Into the corner, where no window has a shape for it: it would be painted into SPICE's picture only."""
+        self.server.run("xdotool", "mousemove", str(width - 1), str(height - 1))
 
     def terminal(self, script: str, place: str, *options: str) -> str:
         """An xterm that runs a shell script; returns its window when everything it printed is on the screen."""
@@ -108,8 +129,8 @@ class Desktop:
 
     def paint(self, step: str) -> None:
         done = subprocess.run(
-            [sys.executable, "-I", str(PAINTER), step],
-            env=self.server.environment, capture_output=True, text=True, timeout=DEADLINE, check=False,
+            [sys.executable, "-s", "-m", f"live.{PAINTER_OF[step]}", step],
+            cwd=TESTS, env=self.server.environment, capture_output=True, text=True, timeout=DEADLINE, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 
@@ -169,15 +190,26 @@ def _moves(desk: Desktop) -> None:
     desk.move(terminal, (490, 480), (380, 200), (-100, 50), (200, 420))
 
 
+def _size(width: int, height: int) -> Callable[[Desktop], None]:
+    def draw(desk: Desktop) -> None:
+        desk.server.run("xrandr", "--output", "qxl-0", "--mode", f"{width}x{height}")
+        desk.hide_pointer(width, height)
+        desk.paint("shapes")
+
+    return draw
+
+
 def _painting(step: str) -> Callable[[Desktop], None]:
     return lambda desk: desk.paint(step)
 
 
+SIZES = ((800, 600), (1280, 800), (1024, 768))  # and back
 SCENES: dict[str, Callable[[Desktop], None]] = {
     "pattern": _pattern,
     "text": _text,
     "scrolling": _scrolling,
     "images": _images,
     "window moves": _moves,
-    **{f"painted {step}": _painting(step) for step in PAINTER_STEPS},
+    **{f"painted {step}": _painting(step) for steps in PAINTERS.values() for step in steps},
+    **{f"resolution {width}x{height}": _size(width, height) for width, height in SIZES},
 }
