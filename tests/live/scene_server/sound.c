@@ -13,6 +13,7 @@
 
 #define BLOCK_FRAMES 480
 #define TICK_MS 5
+#define MAX_MARKS 1024
 
 typedef struct Mark {
     uint64_t frame, address;
@@ -25,7 +26,7 @@ static bool playing;
 static uint64_t play_at, play_left, play_put; /* frames; put: since the clock began */
 static int64_t play_began;
 static uint64_t play_blocks;
-static Mark marks[64];
+static Mark marks[MAX_MARKS];
 static int mark_count;
 static uint64_t marks_from; /* frames put when the block with the marks began */
 static uint64_t record_at, record_left, record_taken, record_short;
@@ -54,7 +55,7 @@ static uint64_t frames_since(int64_t began)
 static void draw_marks(void)
 {
     for (int i = 0; i < mark_count;) {
-        if (play_put < marks_from + marks[i].frame) {
+        if (play_put <= marks_from + marks[i].frame) {
             i++;
             continue;
         }
@@ -148,7 +149,7 @@ static const char *sound_request(char **words)
         play_tick(NULL);
     } else if (!strcmp(verb, "mark")) {
         Device *device = device_of(words, 4);
-        if (!device || mark_count == 64)
+        if (!device || mark_count == MAX_MARKS)
             return "no such device, or too many marks";
         marks[mark_count++] = (Mark){.frame = first, .device = device, .address = word(words, 5)};
         marks_from = UINT64_MAX / 2; /* until the block is played */
