@@ -134,7 +134,11 @@ def _entries(width: int, height: int, kind: int) -> Words:
 @cache
 def table(cell: Size, kind: int = WHOLE) -> GlyphTable:
     """Raises KeyError where there are no glyphs of that size."""
-    entries = _entries(cell.width, cell.height, kind)
+    return build(cell, _entries(cell.width, cell.height, kind))
+
+
+def build(cell: Size, entries: Words) -> GlyphTable:
+    """Of entries (n, 3) as the slots hold them."""
     count = len(entries)
     slots = np.zeros((1 << (2 * count).bit_length(), 3), np.uint32)
     mask = np.uint32(len(slots) - 1)

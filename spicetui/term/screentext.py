@@ -26,7 +26,7 @@ ENTER, LEAVE = 0.98, 0.90  #: of the cells must be known to become, and to remai
 LEAST_GLYPHS = 4  #: fewer are chance, but in the sizes that only text modes have
 MOST_CELLS = 1 << 17
 CURSOR_TRIES = 12  #: cells that are looked at for a cursor at once
-EDK2_MODES = ((80, 25), (80, 50), (100, 31), (128, 40))  #: besides the one that fills the screen
+EDK2_MODES = ((80, 25), (100, 31), (80, 50), (128, 40))  #: besides the one that fills the screen
 
 # A picture of this size is a VGA's text mode, drawn by QEMU: in cells of nine columns, or of eight.
 _TEXT_MODES = {
@@ -82,6 +82,7 @@ class TextScreen:
         #: (rows, columns, 3): character (UNKNOWN: no known glyph), foreground and background as 0x00RRGGBB
         self.cells: Words = np.zeros((grid.rows, grid.columns, 3), np.uint32)
         self.cursor: Point | None = None  #: the cell with the text cursor, where it is seen as one
+        self.cursor_color = 0xAAAAAA  #: of the cursor over a blank, 0x00RRGGBB
         self.unknown = 0  #: how many cells are no known glyph
         self.glyphs = 0  #: how many are, and not blank
 
@@ -155,8 +156,8 @@ def _filling(size: Size, cell: Size) -> Grid:
 
 
 def _centred(size: Size, cell: Size) -> Iterator[Grid]:
-    """As edk2 has it."""
-    for columns, rows in ((size.width // cell.width, size.height // cell.height), *EDK2_MODES):
+    """As edk2 has it; a small grid may lie exactly inside a larger one, so it comes first."""
+    for columns, rows in (*EDK2_MODES, (size.width // cell.width, size.height // cell.height)):
         x, y = size.width - columns * cell.width, size.height - rows * cell.height
         if x >= 0 and y >= 0:
             yield Grid(Point(x // 2, y // 2), cell, columns, rows)
@@ -207,6 +208,19 @@ class _Reader:
         )  # fmt: skip
         return unknown
 
+    def plain_around(self, grid: Grid, damage: Iterable[Rect] | None = None) -> bool:
+        """Whether the pixels outside the grid have one colour, as far as they could be other cells; None: all."""
+        height, width = self.words.shape
+        area = grid.area
+        if width - area.width < grid.cell.width and height - area.height < grid.cell.height:
+            return True
+        color = self.words[0, 0] & np.uint32(0xFFFFFF)
+        for rect in damage if damage is not None else (Rect(0, 0, width, height),):
+            for part in _outside(rect.intersect(Rect(0, 0, width, height)), area):
+                if ((self.words[part.slices()] ^ color) & np.uint32(0xFFFFFF)).any():
+                    return False
+        return True
+
     def row(self, grid: Grid, y: int) -> tuple[int, int]:
         """How many cells of a row are unknown, and how many are glyphs."""
         if len(self._line) < grid.columns:
@@ -256,7 +270,7 @@ class Recognizer:
         rects = list(damage)
         if self.screen is not None:
             self._follow(self.screen, reader, rects)
-            if _is_text(self.screen, LEAVE):
+            if _is_text(self.screen, LEAVE) and reader.plain_around(self.screen.grid, rects):
                 return
             self.reset()
         self._detect(reader, rects)
@@ -265,7 +279,7 @@ class Recognizer:
         found = self._favourite
         if found is not None:
             self._follow(found, reader, damage)
-            if not _is_text(found, ENTER):
+            if not _is_text(found, ENTER) or not reader.plain_around(found.grid, damage):
                 found = None
         if found is None:
             self._agreed = 0
@@ -288,6 +302,8 @@ class Recognizer:
                 continue
             screen.count()
             if not _is_text(screen, ENTER) or (screen.glyphs < LEAST_GLYPHS and not candidate.certain):
+                continue
+            if not reader.plain_around(grid):
                 continue
             self._place_cursor(screen, reader, [Rect(0, 0, grid.columns, grid.rows)])
             self._candidates.insert(0, self._candidates.pop(place))
@@ -330,9 +346,25 @@ class Recognizer:
                 screen.cells[y, x] = found
                 screen.cursor = Point(x, y)
                 screen.unknown -= 1
+                if found[0] == SPACE:
+                    screen.cursor_color = found[1]
                 screen.glyphs += found[0] != SPACE
                 return True
         return False
+
+
+def _outside(rect: Rect, area: Rect) -> Iterator[Rect]:
+    """The parts of *rect* that are not in *area*."""
+    inside = rect.intersect(area)
+    if inside.empty:
+        inside = Rect(rect.x, rect.y, 0, 0)
+    parts = (
+        Rect.from_edges(rect.x, rect.y, rect.right, inside.y),
+        Rect.from_edges(rect.x, inside.bottom, rect.right, rect.bottom),
+        Rect.from_edges(rect.x, inside.y, inside.x, inside.bottom),
+        Rect.from_edges(inside.right, inside.y, rect.right, inside.bottom),
+    )
+    return (part for part in parts if not part.empty)
 
 
 def _exchanged(old: list[int], new: list[int]) -> bool:

@@ -22,15 +22,18 @@ def find_cursor(cell: Words) -> tuple[int, int, int] | None:
     """Character, foreground and background of a cell of pixels 0x00RRGGBB with a cursor in it; None without one."""
     height, width = cell.shape
     size = Size(width, height)
+    rows = [frozenset(row) for row in cell.tolist()]
+    if len(frozenset().union(*rows[: height // 2 - 1])) > 2:
+        return None
     for first, end in _bands(height):
-        band, rest = cell[first:end], np.delete(cell, slice(first, end), axis=0)
-        colors = np.unique(rest).tolist()
+        colors = sorted(frozenset().union(*rows[:first], *rows[end:]))
         if len(colors) > 2:
             continue
+        band = cell[first:end]
         if len(colors) == 1:
-            over = np.unique(band).tolist()
-            if len(over) == 1 and over != colors:
-                return SPACE, over[0], colors[0]
+            over = frozenset().union(*rows[first:end])
+            if len(over) == 1 and over.isdisjoint(colors):
+                return SPACE, min(over), colors[0]
             continue
         for front, back in (colors[::-1], colors):
             found = _under(cell == front, band, first, end, front, back, size)

@@ -1,12 +1,12 @@
 """Makes spicetui/term/glyphs.bin: which character a glyph of a text console is, by the glyph's hash.
 
-    python tests/term/make_glyphs.py [--consolefonts FOLDER] [--seabios FOLDER] [--ovmf FILE]
+    python tests/term/make_glyphs.py [--consolefonts FOLDER] [--seabios FOLDER] [--ovmf FILE] [--kernel FILE]
 
 The table has no bitmaps, so no font is part of the package.  It is made of the fonts that consoles show, as they
 come with Debian:
 
-- seabios (vgabios-stdvga.bin): the VGA's 8x8, 8x14 and 8x16; public domain, as its copyright file says.  The Linux
-  kernel's own 8x8 and 8x16 are almost the same; what differs is in console-setup's VGA fonts.
+- seabios (vgabios-stdvga.bin): the VGA's 8x8, 8x14 and 8x16; public domain, as its copyright file says.
+- linux-image-amd64 (/boot/vmlinuz-…): the kernel's own 8x8, 8x16 and 16x32, which differ from those a little; GPL-2.
 - ovmf (OVMF_CODE.fd): edk2's narrow glyphs, 8x19; BSD-2-Clause-Patent.
 - console-setup-linux (/usr/share/consolefonts): Fixed (public domain), VGA (public domain and X11's terms), Terminus
   (OFL 1.1, the name reserved), for all scripts but those written from right to left, which terminals reorder.
@@ -38,6 +38,7 @@ from spicetui.term.glyph_table import rank  # noqa: E402
 SCRIPTS_LEFT_OUT = ("Arabic", "Hebrew")
 FACES = ("Fixed", "VGA", "Terminus")
 FACE, DARK_FACE = bytes.fromhex("7e81a581"), bytes.fromhex("7effdbff")  # how ☺ and ☻ begin in the VGA's fonts
+SCAN_LINES = range(0x23BA, 0x23BE)  # nobody writes them, and they look like a cursor
 NARROW_GLYPH_BYTES = 22  # of edk2's EFI_NARROW_GLYPH: a code, attributes, 19 rows
 LOW_GLYPHS = " ☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼"  # code page 437 below 0x20
 
@@ -59,6 +60,7 @@ def shown(code: int) -> bool:
     character = chr(code)
     return (
         code < 0x10000
+        and code not in SCAN_LINES
         and unicodedata.category(character)[0] in "LNPS"
         and not unicodedata.combining(character)
         and unicodedata.east_asian_width(character) not in "WF"
@@ -118,18 +120,38 @@ def _lists(values: Iterable[int], separator: int, sequence: int) -> Iterator[tup
 def vga_rom(path: Path) -> list[Font]:
     """The three fonts of a VGA BIOS."""
     data = path.read_bytes()
-    fonts = []
-    for height, above in ((8, 0), (14, 2), (16, 2)):
-        first = bytes(height + above) + FACE  # the glyph before is blank
-        place = data.find(first)
-        while place >= 0 and data[place + 2 * height + above :][:4] != DARK_FACE:
-            place = data.find(first, place + 1)
-        if place < 0:
-            raise SystemExit(f"{path}: no font of 8x{height}")
-        bitmaps = [rows(data[place + n * height : place + (n + 1) * height], 8, height) for n in range(256)]
-        codes = code_page_437()
-        fonts.append(Font(f"VGA 8x{height}", [Glyph((code,), bits) for code, bits in zip(codes, bitmaps, strict=True)]))
-    return fonts
+    return [vga_font(data, path, height, above) for height, above in ((8, 0), (14, 2), (16, 2))]
+
+
+def vga_font(data: bytes, path: Path, height: int, above: int) -> Font:
+    """A font of 8 columns in the order of code page 437; its smiling face begins after *above* blank rows."""
+    first = bytes(height + above) + FACE  # the glyph before is blank
+    place = data.find(first)
+    while place >= 0 and data[place + 2 * height + above :][:4] != DARK_FACE:
+        place = data.find(first, place + 1)
+    if place < 0:
+        raise SystemExit(f"{path}: no font of 8x{height}")
+    return font_at(data, place, 8, height)
+
+
+def font_at(data: bytes, place: int, width: int, height: int) -> Font:
+    size = width // 8 * height
+    glyphs = [
+        Glyph((code,), rows(data[place + n * size : place + (n + 1) * size], width, height))
+        for n, code in enumerate(code_page_437())
+    ]
+    return Font(f"{width}x{height}", glyphs)
+
+
+def kernel(path: Path, terminus: Font) -> list[Font]:
+    """The fonts of a kernel compressed by xz; its 16x32 is found by the A of *terminus*."""
+    data = path.read_bytes()
+    data = lzma.LZMADecompressor().decompress(data[data.find(b"\xfd7zXZ\0") :])
+    letter = next(glyph for glyph in terminus.glyphs if ord("A") in glyph.codes)
+    place = data.find(np.packbits(letter.bits, axis=1).tobytes()) - ord("A") * 64
+    if place < 0:
+        raise SystemExit(f"{path}: no font of 16x32")
+    return [vga_font(data, path, 8, 0), vga_font(data, path, 16, 2), font_at(data, place, 16, 32)]
 
 
 def edk2(path: Path) -> Font:
@@ -209,9 +231,11 @@ def main() -> None:
     parser.add_argument("--consolefonts", type=Path, default=Path("/usr/share/consolefonts"))
     parser.add_argument("--seabios", type=Path, default=Path("/usr/share/seabios"))
     parser.add_argument("--ovmf", type=Path, default=Path("/usr/share/OVMF/OVMF_CODE.fd"))
+    parser.add_argument("--kernel", type=Path, default=max(Path("/boot").glob("vmlinuz-*"), default=None))
     arguments = parser.parse_args()
     tables = Tables()
-    for font in vga_rom(arguments.seabios / "vgabios-stdvga.bin"):
+    terminus = psf(arguments.consolefonts / "Lat15-TerminusBold32x16.psf.gz")
+    for font in (*vga_rom(arguments.seabios / "vgabios-stdvga.bin"), *kernel(arguments.kernel, terminus)):
         tables.add(font)
     tables.add(edk2(arguments.ovmf))
     found = sorted(arguments.consolefonts.glob("*.psf.gz"))
@@ -226,7 +250,7 @@ def main() -> None:
         print(f"{width}x{height}: {len(table)} glyphs, {hidden} with a cursor over them")
     for pair in sorted(tables.differing):
         print("one glyph, two characters:", *map(chr, pair))
-    print(f"{target.name}: {target.stat().st_size} bytes from {len(found)} console fonts and two firmwares")
+    print(f"{target.name}: {target.stat().st_size} bytes from {len(found)} console fonts, two firmwares and a kernel")
 
 
 if __name__ == "__main__":
