@@ -328,12 +328,14 @@ async def test_a_display_without_a_picture_is_told() -> None:
         def open(self) -> None:
             super().open()
             self.driver.display_closed(self.surfaces[1])
+            self.heads[3] = Head(1, 0, Rect(0, 0, 0, 0))
 
     async with running(lambda driver, password: Dark(driver, FOUR), display=3) as run:
         await run.until(lambda: "Display 3 has no picture; Ctrl+] t shows all displays" in flat(run.terminal))
         run.app.clear_notifications()
         run.type(MENU_KEY)
-        await run.until(lambda: "2  320x400" in run.terminal.text)
+        await run.until(lambda: "2  320x400" in run.terminal.text and "device 2" in run.terminal.text)
+        await run.until(lambda: "4  no picture" in run.terminal.text)
         run.type(b"1")
         await chosen(run, 0)
 

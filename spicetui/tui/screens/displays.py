@@ -185,7 +185,7 @@ class DisplaysScreen(Screen[None]):
     def _update(self) -> None:
         """As many thumbnails as there are displays, each with its own."""
         self._stale = False
-        self._heads = self.link.heads
+        self._heads = self._all_heads()
         self._names = names(self._heads)
         count = min(len(self._heads), MAX_DISPLAYS)
         for tile in self.tiles[count:]:
@@ -201,6 +201,12 @@ class DisplaysScreen(Screen[None]):
             tile.look_at(head)
         self._lay_out()
         self._tell()
+
+    def _all_heads(self) -> list[Head]:
+        """Those of channels that have never had a picture too; the link has not heard of the last of them."""
+        heads, client = self.link.heads, self.app.client
+        dark = client.heads[len(heads) :] if client is not None else []
+        return heads + [head for head in dark if head.area.empty]
 
     def _plane(self) -> CellPlane:
         """As the picture is drawn, where that is with cells."""
