@@ -1,0 +1,1 @@
+from spicetui._cython cimport pointer, pointer16, pointer32
