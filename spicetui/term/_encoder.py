@@ -167,24 +167,6 @@ def _coarse(color: cython.uint, bits: cython.uint, palette: cython.p_ushort) -> 
 
 @cython.cfunc
 @cython.nogil
-@cython.exceptval(check=False)
-def _put_run(out: cython.p_uchar, at: cython.Py_ssize_t, code: cython.uint, run: cython.uint) -> cython.Py_ssize_t:
-    """The last character *run* more times: as such, or with REP where that is shorter."""
-    size: cython.uint = 1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4
-    if run * size <= (4 if run < 10 else 5 if run < 100 else 6):
-        while run:
-            at = _put_character(out, at, code)
-            run -= 1
-        return at
-    out[at] = 0x1B
-    out[at + 1] = 0x5B
-    at = _put_number(out, at + 2, run)
-    out[at] = 0x62
-    return at + 1
-
-
-@cython.cfunc
-@cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
 def _complement(code: cython.uint, complements: cython.p_uint) -> cython.uint:
@@ -213,7 +195,6 @@ def _encode(
     left: cython.uint,
     top: cython.uint,
     whole: cython.bint,
-    repeat: cython.bint,
     zone: cython.uint,
     bits: cython.uint,
     palette: cython.p_ushort,
@@ -228,8 +209,6 @@ def _encode(
     n: cython.Py_ssize_t = 0
     fore: cython.uint = 0x02000000  # DEFAULT
     back: cython.uint = 0x02000000
-    last: cython.uint = 0
-    run: cython.uint = 0
     code: cython.uint
     front: cython.uint
     behind: cython.uint
@@ -282,13 +261,6 @@ def _encode(
                     other = front
                     front = behind
                     behind = other
-            if repeat and cursor == x and code == last and front == fore and behind == back:
-                run += 1
-                cursor = x + 1
-                continue
-            if run:
-                n = _put_run(out, n, last, run)
-                run = 0
             if not whole and cursor != x:
                 out[n] = 0x1B
                 out[n + 1] = 0x5B
@@ -320,10 +292,6 @@ def _encode(
                 fore = front
                 back = behind
             n = _put_character(out, n, code)
-            last = code
-        if run:
-            n = _put_run(out, n, last, run)
-            run = 0
     if fore != 0x02000000 or back != 0x02000000:
         out[n] = 0x1B
         out[n + 1] = 0x5B
@@ -341,7 +309,6 @@ def encode(
     rect: tuple[int, int, int, int],
     origin: tuple[int, int],
     whole: bool,
-    repeat: bool,
     quality: tuple[int, int],
     palette: memoryview,
     out: memoryview,
@@ -355,8 +322,7 @@ def encode(
     channel that are sent, 8 for all, 4 at least, or 0 for a number of *palette* (16-bit, by 15-bit colour).  Cells
     that do not show what is wanted are marked COARSE; those marked AGAIN are sent in full whatever the quality.
 
-    *repeat*: REP is used.  Begins and ends with the terminal's default colours; *out* has CELL_BYTES for each cell
-    and 8 more.
+    Begins and ends with the terminal's default colours; *out* has CELL_BYTES for each cell and 8 more.
     """
     c_wanted: cython.p_uint = pointer32(wanted)
     c_held: cython.p_uint = pointer32(held)
@@ -374,13 +340,12 @@ def encode(
     left: cython.uint = origin[0]
     top: cython.uint = origin[1]
     c_whole: cython.bint = whole
-    c_repeat: cython.bint = repeat
     zone: cython.uint = quality[0]
     bits: cython.uint = quality[1]
     size: cython.Py_ssize_t
     with cython.nogil:
         size = _encode(
             c_wanted, c_held, c_marks, c_owned, c_columns, x0, y0, x1, y1, left, top,
-            c_whole, c_repeat, zone, bits, c_palette, complements, decimals, c_out,
+            c_whole, zone, bits, c_palette, complements, decimals, c_out,
         )  # fmt: skip
     return size

@@ -74,22 +74,14 @@ class _Difference(Update):
 
 
 class CellPlane(Plane):
-    """A picture made of characters.  *repeats*: the terminal knows REP."""
+    """A picture made of characters."""
 
     quality_steps: ClassVar[int] = len(QUALITIES)
 
-    def __init__(
-        self,
-        kind: CellKind = CellKind.QUADRANT,
-        colors: Colors = Colors.TRUE,
-        backdrop: int = 0,
-        *,
-        repeats: bool = False,
-    ) -> None:
+    def __init__(self, kind: CellKind = CellKind.QUADRANT, colors: Colors = Colors.TRUE, backdrop: int = 0) -> None:
         super().__init__(backdrop)
         self.kind = kind
         self.colors = colors
-        self.repeats = repeats
         self._allocate(Size(0, 0))
 
     @property
@@ -217,7 +209,7 @@ class CellPlane(Plane):
 
     def difference(self, origin: Point) -> bytes:
         """Bytes that bring the owned cells up to date; *origin* is the view's place, in cells from 0."""
-        return self._encode((0, 0, *self.size), origin, QUALITIES[self.quality], self.repeats, False)
+        return self._encode((0, 0, *self.size), origin, QUALITIES[self.quality], False)
 
     def dropped(self, update: Update) -> None:
         self._unknown()
@@ -230,19 +222,17 @@ class CellPlane(Plane):
     def span(self, y: int, x0: int, x1: int) -> str:
         if x0 >= x1:
             return ""
-        text = self._encode((x0, y, x1, y + 1), Point(0, 0), QUALITIES[0], False, True).decode()
+        text = self._encode((x0, y, x1, y + 1), Point(0, 0), QUALITIES[0], True).decode()
         self.owned[y, x0:x1] = 1
         return text
 
-    def _encode(
-        self, rect: tuple[int, int, int, int], origin: Point, quality: tuple[int, int], repeats: bool, whole: bool
-    ) -> bytes:
+    def _encode(self, rect: tuple[int, int, int, int], origin: Point, quality: tuple[int, int], whole: bool) -> bytes:
         if not self.owned.size:
             return b""
         palette = colors.palette() if quality[1] == 0 else _NO_PALETTE
         size = _loops.encode(
             *(_view(self.wanted), _view(self.held), self.marks.data.cast("B"), self.owned.data.cast("B")),
-            *(self.size.width, rect, tuple(origin), whole, repeats, quality, palette.data, memoryview(self._out)),
+            *(self.size.width, rect, tuple(origin), whole, quality, palette.data, memoryview(self._out)),
         )
         return bytes(memoryview(self._out)[:size])
 

@@ -202,12 +202,6 @@ def _coarse(colors: npt.NDArray[np.uint32], bits: int, palette: memoryview) -> n
     return np.where(colors >> 24, colors, less)
 
 
-def _run(code: int, run: int) -> str:
-    text = chr(code) * run
-    short = f"\x1b[{run}b"
-    return text if len(text.encode()) <= len(short) else short
-
-
 def encode(
     wanted: memoryview,
     held: memoryview,
@@ -217,7 +211,6 @@ def encode(
     rect: Rectangle,
     origin: tuple[int, int],
     whole: bool,
-    repeat: bool,
     quality: tuple[int, int],
     palette: memoryview,
     out: memoryview,
@@ -254,23 +247,14 @@ def encode(
     parts: list[str] = []
     append = parts.append
     fore = back = DEFAULT
-    row = cursor = last = -1
-    run = 0
+    row = cursor = -1
     ys, xs = np.nonzero(changed)
     for y, x, (code, front, behind) in zip(ys.tolist(), xs.tolist(), sent[changed].tolist(), strict=True):
         if code == blocks.SPACE:
             front = fore
         elif code in _COMPLEMENTS and (front == back) + (behind == fore) > (front == fore) + (behind == back):
             code, front, behind = _COMPLEMENTS[code], behind, front
-        moved = y != row or x != cursor
-        if repeat and not moved and (code, front, behind) == (last, fore, back):
-            run += 1
-            cursor = x + 1
-            continue
-        if run:
-            append(_run(last, run))
-            run = 0
-        if moved and not whole:
+        if not whole and (y != row or x != cursor):
             if y != row:
                 append(f"\x1b[{top + y0 + y + 1};{left + x0 + x + 1}H")
             else:
@@ -282,10 +266,8 @@ def encode(
             append(f"\x1b[{_color(3, front)}m")
         elif behind != back:
             append(f"\x1b[{_color(4, behind)}m")
-        fore, back, last = front, behind, code
+        fore, back = front, behind
         append(chr(code))
-    if run:
-        append(_run(last, run))
     if (fore, back) != (DEFAULT, DEFAULT):
         append("\x1b[m")
     have[changed] = want[changed]

@@ -1,10 +1,11 @@
 """Cells: CPU time and bytes a frame beside timg and chafa, and how long a key takes to reach the guest.
 
-    python tests/bench/bench_cells.py [--columns 200] [--rows 56]
+    python tests/bench/bench_cells.py [--columns 200] [--rows 56] [--no-keys]
 
 The peers play the same clips on a terminal of the same size; what a frame costs is the difference of a long and a
 short run, so that starting does not count.  timg's includes reading raw video frames, chafa's mapping raw image files.
-A peer that is not installed is left out (Debian: timg, chafa).  Read ratios, not milliseconds.
+A peer that is not installed is left out (Debian: timg, chafa).  Read ratios, not milliseconds; the goals are at most
+1/4 of timg's CPU time and 1/15 of chafa's where everything changes, and 300 bytes for one character.
 """
 
 # ruff: noqa: E402
@@ -33,18 +34,24 @@ from clips import CLIPS, HEIGHT, LONG, SHORT, WIDTH, xwd, y4m
 from peers import Sink, peer
 
 from spicetui.geometry import Point, Size
-from spicetui.term import _kernels, cells, fallback
+from spicetui.term import cells, fallback
 from spicetui.term.cells import CellKind, CellPlane
 from spicetui.term.scale import Mapping
 
+LOOPS = cells.kernels if cells.COMPILED else fallback
+LIKE = {"half": CellKind.HALF, "quarter": CellKind.QUADRANT, "quad": CellKind.QUADRANT, "sextant": CellKind.SEXTANT}
 
-def ours(name: str, kind: CellKind, size: Size, sink: Sink, loops: object) -> tuple[float, float]:
+
+def ours(
+    name: str, kind: CellKind, size: Size, sink: Sink, loops: object = LOOPS, quality: int = 0
+) -> tuple[float, float]:
     """Milliseconds of CPU and bytes a frame, drawing and writing included."""
     cells._loops = loops
     plane = CellPlane(kind)
     plane.resize(size)
     plane.place(Mapping(Size(WIDTH, HEIGHT), size, kind.sub))
     plane.owned[:] = 1
+    plane.quality = quality
     frames = ((pixels.copy(), damage) for pixels, damage in CLIPS[name](LONG))
     spent = written = 0.0
     for index, (pixels, damage) in enumerate(frames):
@@ -55,7 +62,7 @@ def ours(name: str, kind: CellKind, size: Size, sink: Sink, loops: object) -> tu
         if index >= SHORT:
             spent += time.thread_time() - start
             written += len(data)
-    cells._loops = _kernels if _kernels.COMPILED else fallback
+    cells._loops = LOOPS
     return spent * 1000 / (LONG - SHORT), written / (LONG - SHORT)
 
 
@@ -74,7 +81,7 @@ def peers(name: str, size: Size, sink: Sink, folder: Path) -> Iterator[tuple[str
         for index, (pixels, _) in enumerate(CLIPS[name](LONG)):
             files.append(str(folder / f"{index}.xwd"))
             xwd(Path(files[-1]), pixels)
-        for symbols, label in (("vhalf", "chafa half"), ("quad", "chafa quad")):
+        for symbols, label in (("vhalf", "chafa half"), ("quad", "chafa quad"), ("sextant", "chafa sextant")):
             base = ["chafa", "--format=symbols", f"--symbols={symbols}", f"--size={geometry}", "--colors=full"]
             base += ["--animate=off", "--duration=0"]
             runs = [peer([*base, *files[:count]], sink) for count in (LONG, SHORT)]
@@ -168,24 +175,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--columns", type=int, default=200)
     parser.add_argument("--rows", type=int, default=56)
+    parser.add_argument("--no-keys", action="store_true", help="without how long keys take")
     arguments = parser.parse_args()
     size = Size(arguments.columns, arguments.rows)
     sink = Sink(*size)
-    kernels = "compiled" if _kernels.COMPILED else "interpreted"
+    kernels = "compiled" if cells.COMPILED else "interpreted"
     print(f"{WIDTH}x{HEIGHT} on {size.width}x{size.height} cells; kernels {kernels}")
     print(f"{'clip':8} {'program':22} {'ms':>8} {'KB':>8}   ours / its: CPU  bytes")
     for name in CLIPS:
-        mine: dict[str, tuple[float, float]] = {}
+
+        def row(label: str, spent: float, count: float, rest: str = "", clip: str = name) -> None:
+            print(f"{clip:8} {label:22} {spent:8.2f} {count / 1000:8.2f}   {rest}")
+
+        mine: dict[CellKind, tuple[float, float]] = {}
         for kind in CellKind:
-            mine[kind.value] = ours(name, kind, size, sink, _kernels if _kernels.COMPILED else fallback)
-            print(f"{name:8} {'ours ' + kind.value:22} {mine[kind.value][0]:8.2f} {mine[kind.value][1] / 1000:8.2f}")
-        spent, count = ours(name, CellKind.QUADRANT, size, sink, fallback)
-        print(f"{name:8} {'ours quadrant, numpy':22} {spent:8.2f} {count / 1000:8.2f}")
+            mine[kind] = ours(name, kind, size, sink)
+            row(f"ours {kind.value}", *mine[kind])
+        row("ours quadrant, numpy", *ours(name, CellKind.QUADRANT, size, sink, fallback))
+        for quality in range(1, CellPlane.quality_steps):
+            row(f"ours quadrant, step {quality}", *ours(name, CellKind.QUADRANT, size, sink, quality=quality))
         with tempfile.TemporaryDirectory() as folder:
             for label, spent, count in peers(name, size, sink, Path(folder)):
-                own = mine["half" if "half" in label else "quadrant"]
-                ratio = f"{own[0] / spent:12.3f} {own[1] / max(count, 1):8.2f}"
-                print(f"{name:8} {label:22} {spent:8.2f} {count / 1000:8.2f}   {ratio}")
+                own = mine[LIKE[label.split()[1]]]
+                row(label, spent, count, f"{own[0] / spent:12.3f} {own[1] / max(count, 1):8.2f}")
+    if arguments.no_keys:
+        return
     print("\nkey to guest, median and 90th percentile (ms)")
     for app, load in (("ours", "idle"), ("ours", "video"), ("textual", "idle")):
         times = sorted(key_latency(app, load, size))

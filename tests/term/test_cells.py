@@ -71,11 +71,10 @@ def draw_all(
     seed: int,
     colors: Colors = Colors.TRUE,
     quality: int = 0,
-    repeats: bool = False,
 ) -> tuple[list[np.ndarray], list[bytes | str]]:
     """The plane's arrays and what it sends: a first frame, changes, a refinement, and a span."""
     monkeypatch.setattr(cells, "_loops", loops)
-    plane = CellPlane(kind, colors, 0x010203, repeats=repeats)
+    plane = CellPlane(kind, colors, 0x010203)
     plane.resize(view)
     plane.place(Mapping(size, view, kind.sub, scale))
     pixels = picture(seed, size)
@@ -109,13 +108,12 @@ def draw_all(
     seed=st.integers(0, 1000),
     colors=st.sampled_from([Colors.TRUE, Colors.TRUE, Colors.PALETTE, Colors.ANSI16, Colors.MONO]),
     quality=st.integers(0, CellPlane.quality_steps - 1),
-    repeats=st.booleans(),
 )
 def test_all_loops_give_the_same(
-    kind: CellKind, size: Size, view: Size, scale: Scale, seed: int, colors: Colors, quality: int, repeats: bool
+    kind: CellKind, size: Size, view: Size, scale: Scale, seed: int, colors: Colors, quality: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        results = [draw_all(loops, patch, kind, size, view, scale, seed, colors, quality, repeats) for loops in LOOPS]
+        results = [draw_all(loops, patch, kind, size, view, scale, seed, colors, quality) for loops in LOOPS]
     for other in results[1:]:
         for mine, theirs in zip(results[0][0], other[0], strict=True):
             assert np.array_equal(mine, theirs)
@@ -203,16 +201,11 @@ def test_what_hardly_differs_is_one_colour(kind: CellKind, difference: int, flat
     assert bool(plane.wanted[0, 0, 0] == cells.SPACE) is flat
 
 
-def spelled_out(frame: bytes) -> bytes:
-    """Without REP, which the test's terminal does not know."""
-    return re.sub(rb"([^\x80-\xbf][\x80-\xbf]*)\x1b\[(\d+)b", lambda m: m[1] * (1 + int(m[2])), frame)
-
-
-def replay(plane: CellPlane, frames: list[bytes], repeats: bool = False) -> Terminal:
+def replay(plane: CellPlane, frames: list[bytes]) -> Terminal:
     async def run() -> Terminal:
         terminal = Terminal(plane.size.width + 5, plane.size.height + 3)
         for frame in frames:
-            terminal.feed(spelled_out(frame) if repeats else frame)
+            terminal.feed(frame)
         terminal.close()
         return terminal
 
@@ -221,12 +214,11 @@ def replay(plane: CellPlane, frames: list[bytes], repeats: bool = False) -> Term
 
 @pytest.mark.parametrize("kind", list(CellKind))
 @pytest.mark.parametrize("colors", list(Colors))
-@pytest.mark.parametrize("repeats", [False, True])
-def test_replayed_frames_show_what_is_wanted(kind: CellKind, colors: Colors, repeats: bool) -> None:
+def test_replayed_frames_show_what_is_wanted(kind: CellKind, colors: Colors) -> None:
     """At any quality, once it has been refined."""
     random = np.random.default_rng(11)
     view = Size(60, 20)
-    plane = CellPlane(kind, colors, 0x202020, repeats=repeats)
+    plane = CellPlane(kind, colors, 0x202020)
     plane.resize(view)
     size = Size(200, 150)
     plane.place(Mapping(size, view, kind.sub))
@@ -245,7 +237,7 @@ def test_replayed_frames_show_what_is_wanted(kind: CellKind, colors: Colors, rep
     plane.refine()
     frames.append(plane.difference(Point(3, 2)))
     assert plane.difference(Point(3, 2)) == b""
-    assert mismatches(replay(plane, frames, repeats), plane, 3, 2) == []
+    assert mismatches(replay(plane, frames), plane, 3, 2) == []
 
 
 def test_one_changed_glyph_is_few_bytes() -> None:
@@ -331,20 +323,6 @@ def test_a_dropped_frame_comes_again() -> None:
     again = plane.update(Point(0, 0))
     assert again is not None
     assert again.encode() == update.encode()
-
-
-def test_repeated_characters_are_counted() -> None:
-    plane = CellPlane(CellKind.HALF, repeats=True)
-    plane.resize(Size(50, 2))
-    plane.place(Mapping(Size(50, 4), plane.size, plane.kind.sub, Scale.PIXEL))
-    pixels = np.zeros((4, 50, 4), np.uint8)
-    pixels[1] = 255
-    plane.draw(pixels, [Rect(0, 0, 50, 4)])
-    plane.owned[:] = 1
-    assert plane.difference(Point(0, 0)) == (
-        "\x1b[1;1H\x1b[38;2;255;255;255;48;2;0;0;0m▄\x1b[49b\x1b[2;1H \x1b[49b\x1b[m".encode()
-    )
-    assert "b" not in plane.span(0, 0, 50)
 
 
 @pytest.mark.parametrize(
