@@ -21,6 +21,15 @@ UNKNOWN = 0xFFFF
 STRANGER = 0x100  # a colour that was not in the picture which the palette was made for
 FAR = 0x200  # and that no colour of the palette comes near
 MOST_PIXELS = 1 << 24  # that `histogram` can count
+GAP = 32  # columns that a run of a colour may go on over
+
+
+def _decimals() -> bytes:
+    """For 0 … 999: how many digits, and the digits."""
+    return b"".join(bytes((len(str(n)),)) + str(n).encode().ljust(3) for n in range(1000))
+
+
+_DECIMALS = memoryview(_decimals())
 
 
 def histogram(words: memoryview, step: int, counts: memoryview, sums: memoryview) -> None:
@@ -209,6 +218,21 @@ def cut(counts: memoryview, sums: memoryview, limit: int, table: memoryview, pal
 
 @cython.cfunc
 @cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def _distance(one: cython.uint, other: cython.uint) -> cython.uint:
+    """Squared: red 3, green 4, blue 2 times."""
+    red: cython.int = one >> 16 & 255
+    green: cython.int = one >> 8 & 255
+    blue: cython.int = one & 255
+    red -= other >> 16 & 255
+    green -= other >> 8 & 255
+    blue -= other & 255
+    return 3 * red * red + 4 * green * green + 2 * blue * blue
+
+
+@cython.cfunc
+@cython.nogil
 @cython.exceptval(check=False)
 def _nearest(palette: cython.p_uint, known: cython.uint, word: cython.uint, near: cython.uint) -> cython.uint:
     """The entry for a colour that is not the palette's own; the least index wins ties."""
@@ -216,17 +240,8 @@ def _nearest(palette: cython.p_uint, known: cython.uint, word: cython.uint, near
     best: cython.uint = 0
     least: cython.uint = 0xFFFFFFFF
     distance: cython.uint
-    red: cython.int
-    green: cython.int
-    blue: cython.int
     for index in range(known):
-        red = palette[index] >> 16 & 255
-        green = palette[index] >> 8 & 255
-        blue = palette[index] & 255
-        red -= word >> 16 & 255
-        green -= word >> 8 & 255
-        blue -= word & 255
-        distance = 3 * red * red + 4 * green * green + 2 * blue * blue
+        distance = _distance(palette[index], word)
         if distance < least:
             least = distance
             best = index
@@ -237,13 +252,22 @@ def _nearest(palette: cython.p_uint, known: cython.uint, word: cython.uint, near
 
 
 def index(
-    words: memoryview, table: memoryview, palette: memoryview, known: int, limit: int, near: int, out: memoryview
+    words: memoryview,
+    width: int,
+    table: memoryview,
+    palette: memoryview,
+    known: int,
+    limit: int,
+    near: int,
+    calm: int,
+    out: memoryview,
 ) -> tuple[int, int, int]:
     """Writes the palette index of each pixel to *out* and notes colours that are new in *table*.
 
-    A new colour becomes one of the palette's own where it has *known* < *limit* colours; else it is a stranger:
-    the nearest stands for it, FAR where the squared distance (red 3, green 4, blue 2 times) is above *near*.
-    With *near* < 0 the first stranger ends it, and *out* stays incomplete.
+    A pixel gets its left neighbour's index where the squared distance to that colour is at most *calm*, unless that
+    is 0; lines have *width* pixels.  Of the others, a new colour becomes one of the palette's own where it has
+    *known* < *limit* colours; else it is a stranger: the nearest stands for it, FAR where the squared distance is
+    above *near*.  With *near* < 0 the first stranger ends it, and *out* stays incomplete.
     Returns how many colours there are now, and how many strangers' pixels and how many far ones there were.
     """
     c_words: cython.p_uint = pointer32(words)
@@ -256,14 +280,24 @@ def index(
     c_limit: cython.uint = limit
     strict: cython.bint = near < 0
     c_near: cython.uint = 0 if near < 0 else near
+    c_width: cython.Py_ssize_t = width
+    c_calm: cython.uint = calm
+    x: cython.Py_ssize_t = 0  # how many pixels of the line are left
+    last: cython.uint = 0
     word: cython.uint
     color: cython.uint
-    entry: cython.uint
+    entry: cython.uint = 0
     strangers: cython.uint = 0
     far: cython.uint = 0
     with cython.nogil:
         for at in range(size):
             word = c_words[at]
+            if c_calm:
+                if x and _distance(last, word) <= c_calm:
+                    c_out[at] = entry
+                    x -= 1
+                    continue
+                x = x - 1 if x else c_width - 1
             color = (word >> 9 & 0x7C00) | (word >> 6 & 0x3E0) | (word >> 3 & 0x1F)
             entry = c_table[color]
             if entry > 255:
@@ -276,13 +310,20 @@ def index(
                         strangers = 1
                         break
                     else:
-                        entry = _nearest(c_palette, c_known, word, c_near)
+                        entry = _nearest(
+                            c_palette,
+                            c_known,
+                            (color << 9 & 0xF80000) | (color << 6 & 0xF800) | (color << 3 & 0xF8) | 0x040404,
+                            c_near,
+                        )
                     c_table[color] = entry
                 if entry > 255:
                     strangers += 1
                     if entry & 0x200:  # FAR
                         far += 1
-            c_out[at] = entry & 255
+                    entry &= 255
+            last = c_palette[entry]
+            c_out[at] = entry
     return c_known, strangers, far
 
 
@@ -290,37 +331,42 @@ def index(
 @cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
-def _put_number(out: cython.p_uchar, at: cython.Py_ssize_t, value: cython.uint) -> cython.Py_ssize_t:
-    """Writes 0 … 999999 in decimal."""
-    unit: cython.uint = 1
-    if value >= 10:
-        unit = 10
-        while value // unit >= 10:
-            unit *= 10
-    while unit > 1:
-        out[at] = 48 + value // unit
-        value %= unit
-        unit //= 10
-        at += 1
-    out[at] = 48 + value
-    return at + 1
+def _put_number(
+    out: cython.p_uchar, at: cython.Py_ssize_t, value: cython.uint, decimals: cython.p_uchar
+) -> cython.Py_ssize_t:
+    """Writes 0 … 999999 in decimal, and up to two bytes behind it."""
+    size: cython.int
+    if value > 999:
+        at = _put_number(out, at, value // 1000, decimals)
+        value %= 1000
+        out[at] = 48 + value // 100
+        out[at + 1] = 48 + value // 10 % 10
+        out[at + 2] = 48 + value % 10
+        return at + 3
+    size = decimals[4 * value]
+    out[at] = decimals[4 * value + 1]
+    out[at + 1] = decimals[4 * value + 2]
+    out[at + 2] = decimals[4 * value + 3]
+    return at + size
 
 
 @cython.cfunc
 @cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
-def _put_run(out: cython.p_uchar, at: cython.Py_ssize_t, count: cython.uint, value: cython.uint) -> cython.Py_ssize_t:
+def _put_run(
+    out: cython.p_uchar, at: cython.Py_ssize_t, count: cython.uint, value: cython.uint, decimals: cython.p_uchar
+) -> cython.Py_ssize_t:
+    """Writes a sixel so many times, and up to three bytes behind that."""
     if count > 3:
         out[at] = 0x21  # !
-        at = _put_number(out, at + 1, count)
+        at = _put_number(out, at + 1, count, decimals)
         out[at] = value
         return at + 1
-    while count:
-        out[at] = value
-        at += 1
-        count -= 1
-    return at
+    out[at] = value
+    out[at + 1] = value
+    out[at + 2] = value
+    return at + count
 
 
 @cython.cfunc
@@ -361,6 +407,7 @@ def _collect(
     marks: cython.p_uchar,
     heads: cython.p_uint,
     tails: cython.p_uint,
+    counts: cython.p_uint,
     used: cython.p_uint,
     firsts: cython.p_uint,
     ends: cython.p_uint,
@@ -392,11 +439,13 @@ def _collect(
                 links[tail] |= 1 << row
                 continue
             if tail == 0:
+                counts[color] = 0
                 heads[color] = event
                 used[count] = color
                 count += 1
             else:
                 links[tail] |= event << 6
+            counts[color] += 1
             tails[color] = event
             firsts[event] = x
             ends[event] = end
@@ -408,29 +457,63 @@ def _collect(
 
 @cython.cfunc
 @cython.nogil
+@cython.inline
 @cython.exceptval(check=False)
-def _join(
-    color: cython.uint,
-    heads: cython.p_uint,
-    tails: cython.p_uint,
+def _take(taken: cython.p_uchar, start: cython.Py_ssize_t, end: cython.Py_ssize_t, bits: cython.uint) -> cython.uint:
+    """Marks pixels of these columns as drawn; returns those that were before, of any column."""
+    x: cython.Py_ssize_t
+    before: cython.uint = 0
+    for x in range(start, end):
+        before |= taken[x]
+        taken[x] |= bits
+    return before
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _put_color(
+    event: cython.uint,
+    at: cython.uint,
     firsts: cython.p_uint,
     ends: cython.p_uint,
     links: cython.p_uint,
-) -> cython.uint:
-    """Joins neighbours of the same bits; returns how many events are left."""
-    event: cython.uint = heads[color]
-    after: cython.uint = links[event] >> 6
-    count: cython.uint = 1
-    while after:
-        if firsts[after] == ends[event] and (links[after] ^ links[event]) & 63 == 0:
-            ends[event] = ends[after]
-            links[event] = links[after]
-        else:
-            event = after
-            count += 1
-        after = links[event] >> 6
-    tails[color] = event
-    return count
+    taken: cython.p_uchar,
+    decimals: cython.p_uchar,
+    out: cython.p_uchar,
+    n: cython.Py_ssize_t,
+) -> cython.Py_ssize_t:
+    """Writes a colour's runs from column *at* on; they go on where only pixels that are drawn later are in the way."""
+    x: cython.Py_ssize_t
+    start: cython.uint = firsts[event]
+    end: cython.uint = ends[event]
+    bits: cython.uint = links[event] & 63
+    under: cython.uint = _take(taken, start, end, bits)  # what was drawn before in the columns of the run
+    more: cython.uint
+    gap: cython.uint
+    event = links[event] >> 6
+    while event:
+        more = _take(taken, firsts[event], ends[event], links[event] & 63)
+        if firsts[event] - end <= 32:  # GAP
+            gap = under | more
+            for x in range(end, firsts[event]):
+                gap |= taken[x]
+            if (bits | links[event] & 63) & gap == 0:
+                under = gap
+                bits |= links[event] & 63
+                end = ends[event]
+                event = links[event] >> 6
+                continue
+        n = _put_run(out, n, start - at, 0x3F, decimals)
+        n = _put_run(out, n, end - start, 0x3F + bits, decimals)
+        at = end
+        start = firsts[event]
+        end = ends[event]
+        bits = links[event] & 63
+        under = more
+        event = links[event] >> 6
+    n = _put_run(out, n, start - at, 0x3F, decimals)
+    return _put_run(out, n, end - start, 0x3F + bits, decimals)
 
 
 @cython.cfunc
@@ -441,11 +524,14 @@ def _put_band(
     rows: cython.uint,
     heads: cython.p_uint,
     tails: cython.p_uint,
+    counts: cython.p_uint,
     used: cython.p_uint,
     firsts: cython.p_uint,
     ends: cython.p_uint,
     links: cython.p_uint,
+    taken: cython.p_uchar,
     names: cython.p_ushort,
+    decimals: cython.p_uchar,
     out: cython.p_uchar,
     n: cython.Py_ssize_t,
 ) -> cython.Py_ssize_t:
@@ -465,16 +551,15 @@ def _put_band(
     first: cython.bint = True
     solid: cython.bint
     for index in range(count):
-        events = _join(used[index], heads, tails, firsts, ends, links)
+        events = counts[used[index]]
         if events > most:
             most = events
             ground = index
-    if most > 1:
-        color = used[ground]
-        for index in range(ground, 0, -1):
-            used[index] = used[index - 1]
-        used[0] = color
-    solid = most > 1
+    color = used[ground]
+    for index in range(ground, 0, -1):
+        used[index] = used[index - 1]
+    used[0] = color
+    solid = True
     while left:
         if not first:
             out[n] = 0x24  # $
@@ -495,28 +580,24 @@ def _put_band(
                 names[color] = names[256]
                 names[256] += 1
             out[n] = 0x23  # #
-            n = _put_number(out, n + 1, names[color])
-            n = _put_run(out, n, firsts[event] - at, 0x3F)
-            if solid:
-                solid = False
-                n = _put_run(out, n, ends[tails[color]] - firsts[event], 0x3F + (1 << rows) - 1)
-                at = ends[tails[color]]
-                continue
-            n = _put_run(out, n, ends[event] - firsts[event], 0x3F + (links[event] & 63))
-            at = ends[event]
-            event = links[event] >> 6
-            while event:
-                n = _put_run(out, n, firsts[event] - at, 0x3F)
-                n = _put_run(out, n, ends[event] - firsts[event], 0x3F + (links[event] & 63))
-                at = ends[event]
-                event = links[event] >> 6
+            n = _put_number(out, n + 1, names[color], decimals)
+            if solid and most > 1:
+                n = _put_run(out, n, firsts[event] - at, 0x3F, decimals)
+                n = _put_run(out, n, ends[tails[color]] - firsts[event], 0x3F + (1 << rows) - 1, decimals)
+                while event:
+                    _take(taken, firsts[event], ends[event], links[event] & 63)
+                    event = links[event] >> 6
+            else:
+                n = _put_color(event, at, firsts, ends, links, taken, decimals, out, n)
+            solid = False
+            at = ends[tails[color]]
         left = kept
     return n
 
 
 def band_room(width: int) -> int:
     """Bytes that a band of *width* pixels takes at most."""
-    return 6 * 9 * width + 256 * 5 + 1
+    return 6 * 9 * width + 256 * 5 + 4
 
 
 def encode(
@@ -529,6 +610,7 @@ def encode(
     """
     c_indexes: cython.p_uchar = pointer(indexes)
     c_names: cython.p_ushort = pointer16(names)
+    decimals: cython.p_uchar = pointer(_DECIMALS)
     c_out: cython.p_uchar = pointer(out)
     c_width: cython.Py_ssize_t = width
     c_height: cython.Py_ssize_t = height
@@ -536,15 +618,17 @@ def encode(
     bands: cython.Py_ssize_t = (height + 5) // 6
     last: cython.Py_ssize_t = len(out) - band_room(width)
     events = 6 * width + 1
-    room = memoryview(bytearray(4 * (3 * 256 + 3 * events)))
+    room = memoryview(bytearray(4 * (4 * 256 + 3 * events)))
     heads: cython.p_uint = pointer32(room)
     tails: cython.p_uint = pointer32(room[4 * 256 :])
-    used: cython.p_uint = pointer32(room[8 * 256 :])
-    firsts: cython.p_uint = pointer32(room[12 * 256 :])
-    ends: cython.p_uint = pointer32(room[12 * 256 + 4 * events :])
-    links: cython.p_uint = pointer32(room[12 * 256 + 8 * events :])
-    mark_room = memoryview(bytearray(width + 16))
+    counts: cython.p_uint = pointer32(room[8 * 256 :])
+    used: cython.p_uint = pointer32(room[12 * 256 :])
+    firsts: cython.p_uint = pointer32(room[16 * 256 :])
+    ends: cython.p_uint = pointer32(room[16 * 256 + 4 * events :])
+    links: cython.p_uint = pointer32(room[16 * 256 + 8 * events :])
+    mark_room = memoryview(bytearray(2 * width + 16))
     marks: cython.p_uchar = pointer(mark_room)
+    taken: cython.p_uchar = pointer(mark_room[width + 16 :])
     rows: cython.uint
     count: cython.Py_ssize_t
     color: cython.Py_ssize_t
@@ -558,9 +642,13 @@ def encode(
             _changes(c_indexes, 6 * c_band * c_width, c_width, rows, marks)
             for color in range(256):
                 tails[color] = 0
+            for color in range(c_width):
+                taken[color] = 0
             count = _collect(
-                c_indexes, 6 * c_band * c_width, c_width, rows, marks, heads, tails, used, firsts, ends, links
+                c_indexes, 6 * c_band * c_width, c_width, rows, marks, heads, tails, counts, used, firsts, ends, links
             )
-            n = _put_band(count, rows, heads, tails, used, firsts, ends, links, c_names, c_out, n)
+            n = _put_band(
+                count, rows, heads, tails, counts, used, firsts, ends, links, taken, c_names, decimals, c_out, n
+            )
             c_band += 1
     return n, c_band

@@ -29,6 +29,9 @@ from .rectangles import Cells, cover
 from .sixel_palette import Indexes, Palettes, Words
 
 COLORS = (256, 64, 16)  # by quality
+# By quality, for pictures in motion with more colours than that: measured on video with noise of four levels, 400
+# takes 45 % of the bytes away at 36.0 instead of 38.7 dB; with 64 colours 600 takes 38 % at 34.7 instead of 34.9 dB.
+CALM = (400, 600, 0)
 MOST_REGISTERS = 256
 BAND = 6  # rows of pixels that a sixel covers
 _CHUNK = 1 << 18
@@ -43,17 +46,18 @@ class SixelUpdate(Update):
     heavy: ClassVar[bool] = True
 
     def __init__(
-        self, palettes: Palettes, colors: int, fresh: bool, pictures: list[tuple[Point, Words]], cells: Cells
+        self, palettes: Palettes, colors: int, calm: int, fresh: bool, pictures: list[tuple[Point, Words]], cells: Cells
     ) -> None:
         self._palettes = palettes
         self._colors = colors
+        self._calm = calm
         self._fresh = fresh
         self._pictures = pictures
         self.cells = cells
-        self.approximate = False  #: once encoded: a palette made before was used, which may not be the best
+        self.approximate = False  #: once encoded: it could be better
 
     def encode(self) -> Frame:
-        indexed = self._palettes.index([words for _, words in self._pictures], self._colors, self._fresh)
+        indexed = self._palettes.index([words for _, words in self._pictures], self._colors, self._calm, self._fresh)
         self.approximate = indexed.approximate
         parts = []
         for (place, _), indexes in zip(self._pictures, indexed.pictures, strict=True):
@@ -103,7 +107,7 @@ class SixelPlane(PixelPlane):
         self.dirty[cells] = 0
         self.coarse[cells] = quality > 0
         fresh, self._fresh = self._fresh, False
-        return SixelUpdate(self._palettes, colors, fresh, pictures, cells)
+        return SixelUpdate(self._palettes, colors, CALM[quality], fresh, pictures, cells)
 
     def _parts(self, rect: Rect) -> list[Rect]:
         """Splits a rectangle of cells into those that the terminal takes; a cell at least."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ._sixel import COLORS, FAR, STRANGER, UNKNOWN, band_room
+from ._sixel import COLORS, FAR, GAP, STRANGER, UNKNOWN, band_room
 
 _WEIGHTS = np.array((3, 4, 2), np.int32)
 _SHIFTS = (0, 5, 10)
@@ -96,9 +96,17 @@ def cut(counts: memoryview, sums: memoryview, limit: int, table: memoryview, pal
 
 
 def index(
-    words: memoryview, table: memoryview, palette: memoryview, known: int, limit: int, near: int, out: memoryview
+    words: memoryview,
+    width: int,
+    table: memoryview,
+    palette: memoryview,
+    known: int,
+    limit: int,
+    near: int,
+    calm: int,
+    out: memoryview,
 ) -> tuple[int, int, int]:
-    """As :func:`._sixel.index`."""
+    """As :func:`._sixel.index`; *table* may learn of more colours."""
     pixels = np.frombuffer(words, np.uint32)
     entries = np.frombuffer(table, np.uint16)
     colors = np.frombuffer(palette, np.uint32)
@@ -115,16 +123,33 @@ def index(
         if others.size:
             if near < 0:
                 return known, 1, 0
-            entries[codes[others]] = _nearest(pixels[others], colors[:known], near)
+            entries[codes[others]] = _nearest(codes[others], colors[:known], near)
         found = entries[codes]
-    np.frombuffer(out, np.uint8)[:] = found & 255
+    result = np.frombuffer(out, np.uint8)
+    result[:] = found & 255
+    if calm:
+        found = found[_calm(pixels.reshape(-1, width), result.reshape(-1, width), colors, calm).ravel()]
     return known, int(np.count_nonzero(found & STRANGER)), int(np.count_nonzero(found & FAR))
 
 
-def _nearest(words: npt.NDArray[np.uint32], palette: npt.NDArray[np.uint32], near: int) -> npt.NDArray[np.uint16]:
-    wanted, known = _channels(words), _channels(palette)
-    result = np.empty(len(words), np.uint16)
-    for start in range(0, len(words), 4096):
+def _calm(
+    pixels: npt.NDArray[np.uint32], indexes: npt.NDArray[np.uint8], colors: npt.NDArray[np.uint32], calm: int
+) -> npt.NDArray[np.bool_]:
+    """Gives pixels their left neighbours' indexes; returns which ones kept their own."""
+    kept = np.ones(pixels.shape, np.bool_)
+    wanted, known = _channels(pixels), _channels(colors)
+    for x in range(1, pixels.shape[1]):
+        apart = known[indexes[:, x - 1]] - wanted[:, x]
+        kept[:, x] = (apart * apart * _WEIGHTS).sum(axis=1) > calm
+        indexes[:, x] = np.where(kept[:, x], indexes[:, x], indexes[:, x - 1])
+    return kept
+
+
+def _nearest(codes: npt.NDArray[np.intp], palette: npt.NDArray[np.uint32], near: int) -> npt.NDArray[np.uint16]:
+    wanted = np.stack((codes >> 10, codes >> 5 & 31, codes & 31), axis=-1).astype(np.int32) << 3 | 4
+    known = _channels(palette)
+    result = np.empty(len(codes), np.uint16)
+    for start in range(0, len(codes), 4096):
         apart = wanted[start : start + 4096, np.newaxis] - known[np.newaxis]
         distances = (apart * apart * _WEIGHTS).sum(axis=2)
         best = np.argmin(distances, axis=1)
@@ -168,26 +193,45 @@ def _events(block: npt.NDArray[np.uint8]) -> list[tuple[int, list[tuple[int, int
     bits = np.add.reduceat(1 << order // columns, first)
     top = order[first] // columns
     colors, places = np.divmod(keys[first], columns)
-    left, right = starts[places], ends[places]
-    fresh = np.ones(len(first), np.bool_)
-    fresh[1:] = (colors[1:] != colors[:-1]) | (left[1:] != right[:-1]) | (bits[1:] != bits[:-1])
-    heads = np.flatnonzero(fresh)
-    tails = np.concatenate((heads[1:], [len(fresh)])) - 1
-    events = list(zip(left[heads].tolist(), right[tails].tolist(), bits[heads].tolist(), strict=True))
-    of = colors[heads]
-    groups = np.flatnonzero(np.concatenate(([True], of[1:] != of[:-1]))).tolist()
-    seen = left[heads][groups] * 8 + top[heads][groups]
-    bounds = [*groups, len(events)]
-    return [(int(of[groups[one]]), events[bounds[one] : bounds[one + 1]]) for one in np.argsort(seen).tolist()]
+    events = list(zip(starts[places].tolist(), ends[places].tolist(), bits.tolist(), strict=True))
+    groups = np.flatnonzero(np.concatenate(([True], colors[1:] != colors[:-1])))
+    seen = starts[places][groups] * 8 + top[groups]
+    bounds = [*groups.tolist(), len(events)]
+    return [(int(colors[groups[one]]), events[bounds[one] : bounds[one + 1]]) for one in np.argsort(seen).tolist()]
+
+
+def _joined(events: list[tuple[int, int, int]], taken: bytearray) -> Iterator[tuple[int, int, int]]:
+    """A colour's runs, on over whatever is drawn later."""
+    start, end, bits = events[0]
+    under = _take(taken, start, end, bits)
+    for first, behind, more in events[1:]:
+        before = _take(taken, first, behind, more)
+        if first - end <= GAP:
+            gap = under | before
+            for column in taken[end:first]:
+                gap |= column
+            if (bits | more) & gap == 0:
+                under, bits, end = gap, bits | more, behind
+                continue
+        yield start, end, bits
+        start, end, bits, under = first, behind, more, before
+    yield start, end, bits
+
+
+def _take(taken: bytearray, start: int, end: int, bits: int) -> int:
+    before = 0
+    for column in range(start, end):
+        before |= taken[column]
+        taken[column] |= bits
+    return before
 
 
 def _band(block: npt.NDArray[np.uint8], registers: npt.NDArray[np.uint16]) -> Iterator[str]:
     left = _events(block)
     ground = max(range(len(left)), key=lambda index: len(left[index][1]))
-    color, events = left[ground]
-    if len(events) > 1:
-        left.insert(0, left.pop(ground))
-        left[0] = (color, [(events[0][0], events[-1][1], (1 << len(block)) - 1)])
+    left.insert(0, left.pop(ground))
+    taken = bytearray(block.shape[1])
+    solid = len(left[0][1]) > 1
     first = True
     while left:
         if not first:
@@ -203,7 +247,11 @@ def _band(block: npt.NDArray[np.uint8], registers: npt.NDArray[np.uint16]) -> It
                 registers[color] = registers[256]
                 registers[256] += 1
             yield f"#{registers[color]}"
-            for start, end, bits in events:
+            runs = list(_joined(events, taken))
+            if solid:
+                runs = [(events[0][0], events[-1][1], (1 << len(block)) - 1)]
+            solid = False
+            for start, end, bits in runs:
                 yield _run(start - at, 0x3F)
                 yield _run(end - start, 0x3F + bits)
                 at = end

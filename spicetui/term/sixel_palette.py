@@ -61,11 +61,11 @@ class Palette:
         other.colors, other._table = self.colors.copy(), self._table.copy()
         return other
 
-    def indexes(self, pictures: Sequence[Words]) -> tuple[list[Indexes], int, int]:
+    def indexes(self, pictures: Sequence[Words], calm: int = 0) -> tuple[list[Indexes], int, int]:
         """Each picture's palette indexes, and how many pixels were strangers and far (see :func:`._sixel.index`).
 
         An exact palette takes up new colours while there is room; strangers mean that there was none, and that the
-        indexes are incomplete.
+        indexes are incomplete.  *calm* is for the others.
         """
         result: list[Indexes] = []
         strangers = far = 0
@@ -73,8 +73,9 @@ class Palette:
             out = np.empty(picture.shape, np.uint8)
             limit = self.limit if self.exact else self.known
             self.known, strange, distant = loops.index(
-                picture.data, self._table.data, self.colors.data, self.known, limit, self._near, out.data.cast("B")
-            )  # fmt: skip
+                *(picture.data, picture.shape[1], self._table.data, self.colors.data, self.known, limit),
+                *(self._near, 0 if self.exact else calm, out.data.cast("B")),
+            )
             result.append(out)
             strangers += strange
             far += distant
@@ -86,7 +87,7 @@ class Palette:
 class Indexed(NamedTuple):
     pictures: list[Indexes]
     colors: Words
-    approximate: bool  #: a palette of these pictures alone might be better
+    approximate: bool  #: it could be better
 
 
 class Palettes:
@@ -98,10 +99,11 @@ class Palettes:
     def __init__(self) -> None:
         self._kept: dict[bool, Palette] = {}
 
-    def index(self, pictures: Sequence[Words], limit: int, fresh: bool = False) -> Indexed:
+    def index(self, pictures: Sequence[Words], limit: int, calm: int = 0, fresh: bool = False) -> Indexed:
         """The pictures, none of them empty, with at most *limit* (1 … 256) colours together.
 
-        *fresh*: with the best palette for them; else one that was made before may do.
+        *fresh*: as good as it can be; else a palette that was made before may do, and those of many colours lose
+        differences of pixels side by side up to *calm* (the square of a distance, see :func:`._sixel.index`).
         """
         pixels = sum(picture.size for picture in pictures)
         large = pixels > SMALL
@@ -110,12 +112,12 @@ class Palettes:
             kept = Palette(limit)
         if not fresh:
             palette = kept.copy()
-            result, strangers, far = palette.indexes(pictures)
+            result, strangers, far = palette.indexes(pictures, calm)
             if (not strangers) if palette.exact else (far <= pixels // _FAR_SHARE):
                 self._kept[large] = palette
                 return Indexed(result, palette.colors, not palette.exact)
         palette = Palette.of(pictures, limit)
-        result, _, _ = palette.indexes(pictures)
+        result, _, _ = palette.indexes(pictures, 0 if fresh else calm)
         if large or palette.exact:
             self._kept[large] = palette
-        return Indexed(result, palette.colors, False)
+        return Indexed(result, palette.colors, not palette.exact and not fresh)
