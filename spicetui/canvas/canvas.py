@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..codecs.pixmap import Pixmap
@@ -74,6 +74,9 @@ _IMAGES: dict[type, Callable[[Any], list[Image]]] = {
 }
 
 
+_CACHED = (ImageType.FROM_CACHE, ImageType.FROM_CACHE_LOSSLESS)
+
+
 class Canvas:
     """Surfaces by id, and what draws on them. *display* is the number of the display channel."""
 
@@ -139,12 +142,11 @@ class Canvas:
         find = _IMAGES.get(type(message))
         return find(message) if find is not None else []
 
-    def cost(self, message: Any) -> int:
-        """Pixels to be decoded for the message."""
+    @staticmethod
+    def cost(images: Sequence[Image]) -> int:
+        """Pixels to be decoded for them."""
         return sum(
-            image.descriptor.width * image.descriptor.height
-            for image in self.images(message)
-            if image.descriptor.type not in (ImageType.FROM_CACHE, ImageType.FROM_CACHE_LOSSLESS)
+            image.descriptor.width * image.descriptor.height for image in images if image.descriptor.type not in _CACHED
         )
 
     def draw(self, message: Any, pixmaps: Mapping[int, Pixmap]) -> tuple[int, list[Rect]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Rop(IntEnum):
 SRC_INPUT, BRUSH_INPUT, DEST_INPUT = Ropd.INVERS_SRC, Ropd.INVERS_BRUSH, Ropd.INVERS_DEST
 
 
+@lru_cache(1024)
 def rop_of(descriptor: int, source: Ropd = SRC_INPUT, dest: Ropd = DEST_INPUT) -> Rop:
     """The operation that a descriptor names; *source* and *dest* say which of its operands are meant.
 

@@ -225,7 +225,7 @@ class DisplayChannel(Channel):
             self._apply(message, {})
             return None
         pixmaps: dict[int, Pixmap] = {}
-        if self.canvas.cost(message) <= INLINE_PIXELS:
+        if self.canvas.cost(images) <= INLINE_PIXELS:
             try:
                 for image in images:
                     pixmaps[id(image)] = self.decoder.decode(image)

@@ -20,8 +20,9 @@ from .limits import MAX_PIXELS, check_size
 from .pixmap import PixelFormat as PixelFormat
 from .pixmap import Pixmap as Pixmap
 
-_CACHE_ME, _REPLACE, _HIGH = ImageFlags.CACHE_ME, ImageFlags.CACHE_REPLACE_ME, ImageFlags.HIGH_BITS_SET
-_TO_CACHE = int(_CACHE_ME | _REPLACE)
+# As plain numbers: every operation with the enumeration's own makes a new one of its objects.
+_CACHE_ME, _HIGH = int(ImageFlags.CACHE_ME), int(ImageFlags.HIGH_BITS_SET)
+_TO_CACHE = int(ImageFlags.CACHE_ME | ImageFlags.CACHE_REPLACE_ME)
 _HIGH_BITS = np.uint32(0xFF000000)
 _WITHOUT_ALPHA = (PixelFormat.XRGB, PixelFormat.INDEXED)
 _FROM_CACHE = (ImageType.FROM_CACHE, ImageType.FROM_CACHE_LOSSLESS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class ChannelMachine:
         self._framer = Framer(mini_header, max_body)
         self._incoming = messages.from_server if client else messages.from_client
         self._numbers = messages.client_number if client else messages.server_number
+        self._readers: dict[int, tuple[Callable[[Reader], Any], str]] = {}  # of the numbers that came so far
         self._out = bytearray()
         self._window = 0  # messages between two acknowledgements that we owe, 0: none wanted
         self._unacknowledged = 0
@@ -48,6 +49,8 @@ class ChannelMachine:
         self._out += self._framer.frame(self._numbers[kind], core.write(message))
 
     def data_to_send(self) -> bytes:
+        if not self._out:
+            return b""
         data = bytes(self._out)
         self._out.clear()
         return data
@@ -64,10 +67,13 @@ class ChannelMachine:
 
     def read(self, raw: RawMessage) -> Received:
         """Reads a message's body; answers pings and acknowledgement set-up. Raises WireError for a bad body."""
-        kind = self._incoming.get(raw.number)
+        known = self._readers.get(raw.number)
         message = None
-        if kind is not None:
-            message = codec_of(kind).read(Reader(raw.body, f"{self.messages.name} {kind.__name__}"))
+        if known is None and (kind := self._incoming.get(raw.number)) is not None:
+            known = self._readers[raw.number] = (codec_of(kind).read, f"{self.messages.name} {kind.__name__}")
+        if known is not None:
+            read, name = known
+            message = read(Reader(raw.body, name))
             if self.client:
                 self._answer(message)
         return Received(raw.number, raw.serial, message, len(raw.body))

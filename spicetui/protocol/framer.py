@@ -50,35 +50,44 @@ class Framer:
     # --- receiving
 
     def receive(self, data: bytes) -> Iterator[RawMessage]:
-        """The messages that *data* completes; nothing is collected beyond what has really arrived."""
+        """The messages that *data* completes; nothing is collected beyond what has really arrived.
+
+        Sub-messages come before the message that carries them.
+        """
         self._chunks.append(data)
         self._size += len(data)
+        header = self._header.size
         while self._size >= self._need:
-            if self._pending is None:
-                self._start(self._take(self._header.size))
-                continue
-            number, serial, sub_list = self._pending
-            body = memoryview(self._take(self._need))
-            self._pending = None
-            self._need = self._header.size
-            yield from self._split(number, body, serial, sub_list)
+            # All of it is one piece now, of which messages are views; what is left of it begins the next piece.
+            whole = memoryview(self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks))
+            self._chunks = [whole]
+            at = 0
+            try:
+                while self._size >= self._need:
+                    if self._pending is None:
+                        self._size -= header
+                        at += header
+                        self._start(whole[at - header : at])
+                        continue
+                    number, serial, sub_list = self._pending
+                    need = self._need
+                    self._size -= need
+                    at += need
+                    self._pending = None
+                    self._need = header
+                    body = whole[at - need : at]
+                    if number == LIST or sub_list:
+                        yield from _sub_messages(body, sub_list)
+                    yield RawMessage(number, body, serial)
+            finally:
+                self._chunks = [whole[at:]] if self._size else []
 
     @property
     def at_boundary(self) -> bool:
         """Whether everything received so far was whole messages."""
         return self._pending is None and self._size == 0
 
-    def _take(self, size: int) -> bytes | memoryview:
-        whole = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._size -= size
-        if self._size:
-            # A view, so that many small messages in one chunk do not copy its tail over and over.
-            self._chunks = [memoryview(whole)[size:]]
-        else:
-            self._chunks = []
-        return whole if len(whole) == size else memoryview(whole)[:size]
-
-    def _start(self, header: bytes | memoryview) -> None:
+    def _start(self, header: memoryview) -> None:
         if self.mini_header:
             number, size = MINI.unpack(header)
             self._serial_in += 1
@@ -89,12 +98,6 @@ class Framer:
             raise ProtocolError(f"message {number} claims {size} bytes, more than the {self.max_body} allowed")
         self._pending = (number, serial, sub_list)
         self._need = size
-
-    def _split(self, number: int, body: memoryview, serial: int, sub_list: int) -> Iterator[RawMessage]:
-        """Sub-messages come before the message that carries them."""
-        if number == LIST or sub_list:
-            yield from _sub_messages(body, sub_list)
-        yield RawMessage(number, body, serial)
 
 
 def _sub_messages(body: memoryview, at: int) -> Iterator[RawMessage]:

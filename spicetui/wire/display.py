@@ -92,11 +92,33 @@ class Clip:
 _RECT = Struct("<4i")
 
 
+_BASE = Struct("<I4iB")
+
+
 @struct
 class DisplayBase:
+    """Read by hand, as QMask is, because nearly every message has them."""
+
     surface_id: u32
     box: rect
     clip: Clip
+
+    min_size = _BASE.size
+
+    @staticmethod
+    def read(reader: Reader) -> DisplayBase:
+        surface_id, top, left, bottom, right, kind = reader.unpack(_BASE)
+        if kind != ClipType.NONE:
+            reader.pos -= 1
+            return DisplayBase(surface_id, Rect(left, top, right - left, bottom - top), Clip.read(reader))
+        return DisplayBase(surface_id, Rect(left, top, right - left, bottom - top), Clip(None))
+
+    @staticmethod
+    def write(writer: Writer, value: DisplayBase) -> None:
+        r = value.box
+        writer.u32(value.surface_id)
+        writer.pack(_RECT, r.y, r.x, r.bottom, r.right)
+        Clip.write(writer, value.clip)
 
 
 @struct
@@ -139,11 +161,27 @@ class Brush:
             writer.u32(fill)
 
 
+_MASK = Struct("<B2iI")
+
+
 @struct
 class QMask:
     flags: u8
     pos: point
     bitmap: image_ptr
+
+    min_size = _MASK.size
+
+    @staticmethod
+    def read(reader: Reader) -> QMask:
+        flags, x, y, offset = reader.unpack(_MASK)
+        return QMask(flags, Point(x, y), Image.read(reader.at(offset)) if offset else None)
+
+    @staticmethod
+    def write(writer: Writer, value: QMask) -> None:
+        writer.u8(value.flags)
+        codec_of(point).write(writer, value.pos)
+        writer.pointer(Image.write, value.bitmap)
 
 
 @struct

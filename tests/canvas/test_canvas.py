@@ -120,7 +120,7 @@ def test_cost_counts_what_is_to_be_decoded() -> None:
     area = Rect(0, 0, 4, 4)
     for kind, cost in ((ImageType.QUIC, 1000), (ImageType.FROM_CACHE, 0), (ImageType.FROM_CACHE_LOSSLESS, 0)):
         message = wire.DrawCopy(base(), image(1, kind, (20, 50)), area, 8, 0, NO_MASK)
-        assert canvas.cost(message) == cost
+        assert canvas.cost(canvas.images(message)) == cost
 
 
 def test_unsupported_operations_have_a_stable_key() -> None:

