@@ -1,0 +1,95 @@
+"""A Linux guest of two files: a kernel of Debian and busybox, which runs what COM1 tells it.
+
+It is up in seconds without KVM, and its kernel tells what its consoles show (/dev/vcsu…).
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from . import needs
+from .process import DEADLINE, Line
+
+BUSYBOX = Path("/bin/busybox")  # Debian's busybox-static
+READY = b"the guest is ready\n"
+VESA_1024_768 = "vga=792"
+
+INIT = """\
+#!/bin/sh
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+busybox --install -s /bin
+exec </dev/ttyS0 >/dev/ttyS0 2>&1
+stty raw -echo opost -onlcr
+printf 'the guest is ready\\n'
+while read -r line; do eval "$line"; done
+"""
+
+
+def kernel() -> Path:
+    found = sorted(Path("/boot").glob("vmlinuz-*"))
+    if not found:
+        needs.missing("a kernel in /boot", "linux-image-amd64")
+    return found[-1]
+
+
+def busybox() -> bytes:
+    path = BUSYBOX if BUSYBOX.exists() else Path(shutil.which("busybox") or BUSYBOX)
+    if not path.exists() or b"ld-linux" in path.read_bytes()[:8192]:
+        needs.missing("a static busybox", "busybox-static")
+    return path.read_bytes()
+
+
+def _entry(name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0, 0)) -> bytes:
+    """Of a cpio archive in the new ASCII format."""
+    word = name.encode() + b"\0"
+    numbers = (0, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(word), 0)
+    head = b"070701" + b"".join(b"%08x" % number for number in numbers) + word
+    return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
+
+
+def initial_disk() -> bytes:
+    folder, link = 0o40755, 0o120777
+    return b"".join(
+        (
+            *(_entry(name, folder) for name in ("bin", "dev", "proc")),
+            _entry("dev/console", 0o20600, device=(5, 1)),
+            _entry("bin/busybox", 0o100755, busybox()),
+            *(_entry(f"bin/{name}", link, b"busybox") for name in ("sh", "mount", "stty")),
+            _entry("init", 0o100755, INIT.encode()),
+            _entry("TRAILER!!!", 0),
+        )
+    )
+
+
+def arguments(folder: Path, command_line: str = "") -> list[str]:
+    """QEMU's, for a machine that shows the guest's console on its screen and has its shell on COM1."""
+    disk = folder / "initrd"
+    disk.write_bytes(initial_disk())
+    words = f"console=ttyS0 console=tty0 panic=-1 {command_line}"
+    return ["-m", "256", "-kernel", str(kernel()), "-initrd", str(disk), "-append", words]
+
+
+class Shell:
+    """The guest's end of COM1."""
+
+    def __init__(self, line: Line, seconds: float = DEADLINE) -> None:
+        self._line = line
+        self._line.read_through(READY, seconds)
+
+    def run(self, command: str) -> bytes:
+        """What a command of one line prints."""
+        self._line.send(command.encode() + b"; printf '\\ndone\\n'\n")
+        return self._line.read_through(b"\ndone\n").removesuffix(b"\ndone\n")
+
+    def show(self, text: str) -> None:
+        """Writes to the console that the screen shows; backslashes as printf has them."""
+        octets = "".join(chr(c) if 32 <= c < 127 and chr(c) not in "'%" else f"\\{c:03o}" for c in text.encode())
+        self.run(f"printf '{octets}' >/dev/tty1")
+
+    def console(self, columns: int) -> list[str]:
+        """What the kernel says is on the screen, without blanks at the ends of lines."""
+        words = self.run("od -An -v -t x4 /dev/vcsu1").split()
+        text = "".join(chr(int(word, 16)) for word in words)
+        return [text[at : at + columns].rstrip() for at in range(0, len(text), columns)]
