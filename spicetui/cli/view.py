@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 USAGE = "[TARGET] [options]"
 DESCRIPTION = "Show a machine in this terminal and drive it. Without TARGET: the demo desktop."
-GRAPHICS = ("auto", "kitty", "iterm2", "sixel", "octant", "sextant", "quadrant", "half", "ascii")
+GRAPHICS = ("auto", "kitty", "iterm2", "sixel", "octant", "sextant", "quadrant", "half", "ascii", "text")
 SCALES = ("fit", "native", "integer", "1:1")
 
 

@@ -125,6 +125,7 @@ BACKENDS: tuple[Backend, ...] = (
     ),
     Backend("ascii", "characters", _never, _cells("ascii")),
 )
+CELLS = ("octant", "sextant", "quadrant", "half", "ascii")
 BY_NAME = {backend.name: backend for backend in BACKENDS}
 
 
@@ -138,7 +139,11 @@ def judge(caps: Caps) -> list[Judgement]:
 
 
 def choose(caps: Caps, wanted: str = "auto") -> Backend:
-    """The backend that was asked for, whatever the terminal says of it; ``auto``: the best that is known to work."""
+    """The backend that was asked for, whatever the terminal says of it.
+
+    ``auto``: the best that is known to work; ``text``: likewise of the cells, for what is no text console.
+    """
     if wanted in BY_NAME:
         return BY_NAME[wanted]
-    return next(judgement.backend for judgement in judge(caps) if not judgement.reason)
+    found = [judgement.backend for judgement in judge(caps) if not judgement.reason]
+    return next(backend for backend in found if wanted != "text" or backend.name in CELLS)

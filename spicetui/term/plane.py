@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Point, Rect, Size
-from .scale import Mapping
+from .scale import Mapping, Scale
 
 
 class Shape(Protocol):
@@ -93,6 +93,10 @@ class Plane(ABC):
     @abstractmethod
     def resize(self, size: Size, cell_px: Size) -> None:
         """A view of *size* cells of *cell_px* pixels.  Where that is new, nothing is owned and there is no mapping."""
+
+    def map(self, picture: Size, scale: Scale, cell_px: Size, pan: Point, zoom: float) -> Mapping:
+        """How a picture lies in the view; see :class:`Mapping`."""
+        return Mapping(picture, self.size, self.sub, scale, cell_px=cell_px, pan=pan, zoom=zoom)
 
     @abstractmethod
     def place(self, mapping: Mapping) -> None:

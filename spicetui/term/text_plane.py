@@ -75,14 +75,12 @@ class TextPlane(CellPlane):
         kind: CellKind = CellKind.QUADRANT,
         colors: Colors = Colors.TRUE,
         backdrop: int = 0,
-        *,
-        repeats: bool = False,
     ) -> None:
         self.recognizer = recognizer
         self.draws_cursor = True
         self._mosaic: GridMapping | None = None
         self._drawn_cursor: Point | None = None  # in cells of the grid
-        super().__init__(kind, colors, backdrop, repeats=repeats)
+        super().__init__(kind, colors, backdrop)
 
     @property
     def grid(self) -> Grid | None:

@@ -19,9 +19,10 @@ from ..errors import AuthError, ConnectError, SpiceError, TlsError
 from ..geometry import Point, Rect, Size
 from ..term.backends import BY_NAME, choose, judge
 from ..term.caps import Caps
-from ..term.cells import Colors
+from ..term.cells import CellKind, CellPlane, Colors
 from ..term.keys import Chord
 from ..term.scale import Scale
+from ..term.screentext import Grid
 from ..term.tokenizer import KeyPress, Mouse, Paste
 from .choice import DisplayChoice
 from .commands import COMMANDS, Command
@@ -284,6 +285,20 @@ class SpiceApp(App[int]):
         self._backend_wanted = wanted
         self.backend = choose(caps, wanted)
         self.view.use(self.backend.make(caps, BACKDROP))
+        self.view.read_text(wanted in ("auto", "text"))
+        self.update_status()
+
+    @property
+    def cell_style(self) -> tuple[CellKind, Colors]:
+        """How cells are drawn where a picture is made of them."""
+        caps = self.terminal_driver.caps if self.terminal_driver is not None else Caps()
+        plane = self.view.plane
+        return plane.kind if isinstance(plane, CellPlane) else CellKind.QUADRANT, caps.colors
+
+    def text_shown(self, grid: Grid | None) -> None:
+        """A text console is shown as text, or no more: where it needs every row, the status line makes room."""
+        rows = self.size.height
+        self.status_line.display = grid is None or not rows - 1 < grid.rows <= rows
         self.update_status()
 
     def terminal_forgot(self) -> None:
@@ -510,7 +525,7 @@ class SpiceApp(App[int]):
         return Status(
             name=printable(link.name or self.settings.title, 40) + several,
             size=f"{size.width}x{size.height}" if size is not None else "no picture",
-            scale=f"{view.scale_mode.value} {mapping.percent}%" if mapping is not None else "",
+            scale=self._scale_words(),
             mode=self._mode(),
             fps=f"{view.fps:.0f} fps" if mapping is not None else "",
             latency=f"{trip * 1000:.1f} ms" if trip is not None else "",
@@ -519,6 +534,15 @@ class SpiceApp(App[int]):
             locks=" ".join(name for on, name in locks if on),
             hint=f"{self.prefix_label}  menu",
         )
+
+    def _scale_words(self) -> str:
+        view, mapping = self.view, self.view.mapping
+        if mapping is None:
+            return ""
+        if view.grid is not None:
+            return f"text {view.grid.columns}x{view.grid.rows}"
+        quality = f", quality {view.presenter.pacing.step}" if view.presenter.pacing.step else ""
+        return f"{view.scale_mode.value} {mapping.percent}%{quality}"
 
     def _mode(self) -> str:
         colors = ""

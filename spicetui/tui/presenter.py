@@ -74,7 +74,7 @@ class Presenter:
         driver = self.view.app.terminal_driver if self.view.is_attached else None
         if driver is not None:
             driver.writer.control(old.leave() + self.view.plane.enter())
-        old.close()
+        self._under_way.clear()
         self.pacing = Pacing(self.view.plane.quality_steps)
 
     def restart(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..interfaces import Driver
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-GRAPHICS = ("auto", "kitty", "iterm2", "sixel", "octant", "sextant", "quadrant", "half", "ascii")
+GRAPHICS = ("auto", "kitty", "iterm2", "sixel", "octant", "sextant", "quadrant", "half", "ascii", "text")
 SCALES = ("fit", "integer", "native", "1:1")
 
 

@@ -16,10 +16,14 @@ from textual.widget import Widget
 from ..geometry import Point, Rect, Size
 from ..term.plane import Plane, Pointer
 from ..term.scale import Mapping, Scale
+from ..term.screentext import Grid, Recognizer, TextScreen
+from ..term.text_plane import GridMapping, TextPlane
 from .presenter import Presenter
 from .strips import CellStrip
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from textual.screen import Screen
 
     from .app import SpiceApp
@@ -47,7 +51,10 @@ class VMView(Widget):
         self.layouts = 0  #: how often anything may have come to lie over the picture, or gone
         self.draws_pointer = True
         self.presenter = Presenter(self, 1 / max(1, fps))
+        self.recognizer: Recognizer | None = None  #: text consoles are shown as text while there is one
+        self._picture: Plane | None = None  # what draws when it is no text, while it is
         self._pointer: Pointer | None = None
+        self._cursor: Point | None = None  # of the text console, in its cells
         self._pending_damage: list[Rect] = []
 
     # life
@@ -85,15 +92,90 @@ class VMView(Widget):
         return bool(owned[y, x]) or not owned.any()
 
     def use(self, plane: Plane) -> None:
-        """Another backend draws from now on."""
+        """Another backend draws pictures from now on."""
+        if self._picture is not None:
+            self._picture.close()
+            self._picture = None
+            self.app.text_shown(None)
+        self._change(plane).close()
+
+    def read_text(self, enabled: bool) -> None:
+        """Whether text consoles are shown as text."""
+        self.recognizer = Recognizer() if enabled else None
+        if not enabled:
+            self._leave_text()
+        self.remap()
+
+    @property
+    def grid(self) -> Grid | None:
+        """The text console that is shown as text."""
+        mapping = self.mapping
+        return mapping.grid if isinstance(mapping, GridMapping) else None
+
+    def _recognize(self, pixels: npt.NDArray[np.uint8], damage: list[Rect]) -> bool:
+        """Becomes text, or a picture again, as the guest does; whether that has changed anything."""
+        recognizer = self.recognizer
+        if recognizer is None:
+            return False
+        recognizer.feed(pixels, damage)
+        screen = recognizer.screen
+        if recognizer.undecided:
+            self.presenter.schedule()
+        if screen is None:
+            return self._leave_text()
+        if self._picture is not None:
+            if screen.grid != self.grid:
+                self._change_grid(screen.grid)
+                return True
+            return self._follow_cursor(screen)
+        # Where it does not fit, pixels show all of it at least.
+        if self.plane.graphics and (screen.columns > self.app.size.width or screen.rows > self.app.size.height):
+            return False
+        kind, colors = self.app.cell_style
+        self._picture = self._change(TextPlane(recognizer, kind, colors, self.plane.backdrop))
+        self._change_grid(screen.grid)
+        return True
+
+    def _leave_text(self) -> bool:
+        if self._picture is None:
+            return False
+        picture, self._picture = self._picture, None
+        self.app.text_shown(None)
+        self._change(picture).close()
+        return True
+
+    def _change_grid(self, grid: Grid) -> None:
+        self.pan = Point(0, 0)
+        self.app.text_shown(grid)
+        self.remap()
+
+    def _follow_cursor(self, screen: TextScreen) -> bool:
+        """Where only a part of a console is shown, the part with its cursor is."""
+        mapping, cursor = self.mapping, screen.cursor
+        if not isinstance(mapping, GridMapping) or cursor is None or cursor == self._cursor:
+            return False
+        self._cursor = cursor
+        shown = mapping.guest
+        if shown.contains(Rect(*cursor, 1, 1)):
+            return False
+        left = max(0, cursor.x - shown.width + 1) if cursor.x >= shown.right else min(shown.x, cursor.x)
+        top = max(0, cursor.y - shown.height + 1) if cursor.y >= shown.bottom else min(shown.y, cursor.y)
+        self.pan = Point(left * screen.grid.cell.width, top * screen.grid.cell.height)
+        self.remap()
+        return True
+
+    def _change(self, plane: Plane) -> Plane:
+        """Another plane is drawn; returns the one that was."""
         old, self.plane = self.plane, plane
         self.layouts += 1
         self.presenter.change(old)
         if old.size.width:
             plane.resize(old.size, self.cell_px)
+        plane.forget()
         self.remap()
         if self.is_attached:
             self.refresh()
+        return old
 
     def set_scale(self, scale: Scale) -> None:
         self.scale_mode = scale
@@ -168,7 +250,9 @@ class VMView(Widget):
         plane, size = self.plane, self.link.size
         if size is None or not plane.size.width or not plane.size.height:
             return None
-        return Mapping(size, plane.size, plane.sub, self.scale_mode, cell_px=self.cell_px, pan=self.pan, zoom=self.zoom)
+        if isinstance(plane, TextPlane) and plane.grid is None:
+            return None  # the picture is another, and has not been looked at
+        return plane.map(size, self.scale_mode, self.cell_px, self.pan, self.zoom)
 
     def remap(self) -> None:
         """The picture's size, the view's or how the one lies in the other has changed."""
@@ -203,8 +287,11 @@ class VMView(Widget):
         pointer = self._wanted_pointer()
         if self._pointer is not None and pointer != self._pointer:
             damage.append(self._pointer.rect)
-        elif pointer == self._pointer and not damage:
+        elif pointer == self._pointer and not damage and not (self.recognizer and self.recognizer.undecided):
             return
+        if pixels is not None and self._recognize(pixels, damage):
+            damage = [Rect(0, 0, *self.link.size)] if self.link.size is not None else []
+            self._pending_damage = []
         self._pointer = pointer
         if pixels is not None and self.mapping is not None:
             self.plane.draw(pixels, damage, pointer)
@@ -218,4 +305,6 @@ class VMView(Widget):
             self.remap()
             self.draw()
         self.origin = Point(*self.region.offset)
+        if self.plane.graphics:
+            self.presenter.schedule()  # what is painted now is only the text under the picture
         return [CellStrip(self.plane, y, crop.x, crop.right) for y in range(crop.y, crop.bottom)]
