@@ -52,7 +52,7 @@ async def test_every_row_of_it_in_a_terminal_of_its_size() -> None:
         await run.until(lambda: shows_text(run), "text")
         view = run.app.view
         await run.until(lambda: view.size.height == 25, "no status line")
-        await run.until(lambda: run.terminal.text.splitlines()[2].startswith("Press ESC"), "from the first row on")
+        await run.until(lambda: run.terminal.text.splitlines()[3].startswith("Press ESC"), "from the first row on")
         run.client.refresh(run.client.desktop.show_pictures())
         await run.until(lambda: view.size.height == 24, "the status line again")
 
