@@ -59,6 +59,7 @@ def complements() -> dict[int, int]:
     return pairs
 
 
+EVEN = b" .:-+=cxo#%X$@"  #: characters that look much the same all over, for tones without a shape
 FIRST_GLYPH = 0x20
 COVERED = 60  #: of 255: what a part of a cell that text covers as densely as it can has on average
 #: For each character from FIRST_GLYPH on: how much of the cell's 2x3 parts it covers, of 255; the averages of

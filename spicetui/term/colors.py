@@ -113,18 +113,17 @@ def _nearest(known: npt.NDArray[np.int_]) -> tuple[npt.NDArray[np.int_], npt.NDA
 
 @lru_cache(1)
 def characters() -> tuple[memoryview, memoryview]:
-    """The printable character for each brightness of a cell, and for each 2x3 of TONES tones, by least squares.
+    """The printable character for each brightness of a cell, and for each 2x3 of TONES tones.
 
     Whole numbers only, so that every machine chooses the same.
     """
     covered = np.minimum(
         np.frombuffer(blocks.COVERAGE, np.uint8).reshape(-1, 6).astype(np.int32) * 255 // blocks.COVERED, 255
     )
-    # Where all parts have the same tone that tone counts more than an even look: there are too few even characters.
-    totals = covered.sum(axis=1)
-    uneven = 6 * (covered * covered).sum(axis=1) - totals * totals
-    levels = 6 * np.arange(256)[:, np.newaxis]
-    even = np.argmin(4 * (levels - totals) ** 2 + uneven, axis=1)
+    known = np.frombuffer(blocks.EVEN, np.uint8)
+    weights = covered.sum(axis=1)[known - blocks.FIRST_GLYPH]
+    levels = np.arange(256)[:, np.newaxis] * weights.max() // 255
+    even = known[np.abs(levels - weights).argmin(axis=1)]
     number = np.arange(TONES**6)
     tones = [number // TONES**part % TONES * 255 // (TONES - 1) for part in range(6)]
     best = np.zeros(len(number), np.uint8)
@@ -133,4 +132,4 @@ def characters() -> tuple[memoryview, memoryview]:
         distance = sum((tone - part) ** 2 for tone, part in zip(tones, parts, strict=True))
         best[distance < least] = index
         least = np.minimum(least, distance)
-    return (even + blocks.FIRST_GLYPH).astype(np.uint8).data, (best + np.uint8(blocks.FIRST_GLYPH)).data
+    return even.data, (best + np.uint8(blocks.FIRST_GLYPH)).data
