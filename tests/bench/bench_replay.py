@@ -136,8 +136,8 @@ def main() -> None:
         if ours[0].told["unsupported"]:
             print(f"{'':18}not supported: {ours[0].told['unsupported']}")
         memories.append((one, ours[0], theirs[0]))
-    columns = ("peak MB", "reference", "ratio", "grown MB", "reference", "surfaces", "pixmaps", "GLZ")
-    print(f"\n{'memory':<18}" + "".join(f"{column:>14}" for column in columns))
+    parts_of = ("peak MB", "reference", "ratio", "grown MB", "reference", "surfaces", "pixmaps", "GLZ")
+    print(f"\n{'memory':<18}" + "".join(f"{column:>14}" for column in parts_of))
     for one, mine, reference in memories:
         parts = (mine.told[part] for part in ("surfaces", "pixmaps", "glz"))
         figures = [mb(mine.peak), mb(reference.peak), f"{reference.peak / mine.peak:.2f}"]
