@@ -11,6 +11,7 @@ from terminal.cells import mismatches
 from terminal.terminal import Terminal
 
 from spicetui.interfaces import Driver
+from spicetui.term.cells import CellPlane
 from spicetui.tui.app import SpiceApp
 from spicetui.tui.link import Link
 from spicetui.tui.settings import Settings
@@ -55,6 +56,7 @@ class Running:
 
     def differences(self) -> list[tuple[int, int]]:
         view = self.app.view
+        assert isinstance(view.plane, CellPlane)
         return mismatches(self.terminal, view.plane, *view.origin)
 
     def settled(self) -> bool:

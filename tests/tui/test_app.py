@@ -15,7 +15,6 @@ from spicetui.errors import AuthError, ConnectError, TlsError
 from spicetui.geometry import Rect
 from spicetui.interfaces import Driver
 from spicetui.keymap.keys import Button, Key
-from spicetui.term.cells import CellKind
 from spicetui.tui.start import report
 from spicetui.wire.enums import KeyboardModifierFlags
 
@@ -209,7 +208,7 @@ async def test_scale_cells_and_panning() -> None:
     async with running() as run:
         await run.until_settled()
         run.type(b"\x1dc")
-        await run.until(lambda: run.app.view.plane.kind is CellKind.HALF)
+        await run.until(lambda: run.app.backend.name == "half")
         await run.until_settled()
         for key, word in ((b"i", "integer"), (b"n", "native"), (b"1", "1:1 100%")):
             run.type(b"\x1d" + key)

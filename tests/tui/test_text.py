@@ -48,12 +48,13 @@ async def test_a_text_console_is_text() -> None:
 
 
 async def test_every_row_of_it_in_a_terminal_of_its_size() -> None:
-    async with running(desktop=Console(), terminal=Terminal(80, 25)) as run:
+    desktop = Console()
+    async with running(desktop=desktop, terminal=Terminal(80, 25)) as run:
         await run.until(lambda: shows_text(run), "text")
         view = run.app.view
         await run.until(lambda: view.size.height == 25, "no status line")
-        await run.until(lambda: run.terminal.text.splitlines()[3].startswith("Press ESC"), "from the first row on")
-        run.client.refresh(run.client.desktop.show_pictures())
+        await run.until(lambda: run.terminal.text.splitlines()[4].startswith("Press ESC"), "from the first row on")
+        run.client.refresh(desktop.show_pictures())
         await run.until(lambda: view.size.height == 24, "the status line again")
 
 
