@@ -76,9 +76,7 @@ def _runs(cells: _Cells) -> list[Rect]:
     edges = np.diff(framed, axis=1)
     ys, starts = np.nonzero(edges == 1)
     ends = np.nonzero(edges == -1)[1]
-    return [
-        Rect(x0, y, x1 - x0, 1) for y, x0, x1 in zip(ys.tolist(), starts.tolist(), ends.tolist(), strict=True)
-    ]
+    return [Rect(x0, y, x1 - x0, 1) for y, x0, x1 in zip(ys.tolist(), starts.tolist(), ends.tolist(), strict=True)]
 
 
 def _stacked(cells: _Cells) -> list[Rect]:
