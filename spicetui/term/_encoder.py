@@ -89,11 +89,18 @@ def _put_number(out: cython.p_uchar, at: cython.Py_ssize_t, value: cython.uint) 
 def _put_color(
     out: cython.p_uchar, at: cython.Py_ssize_t, layer: cython.uint, color: cython.uint, decimals: cython.p_uchar
 ) -> cython.Py_ssize_t:
-    """Writes ``38;2;R;G;B`` (layer 3) or ``48;…`` (layer 4), or what is shorter for colours that are no words."""
+    """Writes ``38;2;R;G;B`` (layer 3) or ``48;…`` (layer 4), or what is shorter for colours that are no words.
+
+    22 goes before dark foregrounds: on the Linux console bright ones are bold, and it remains.
+    """
     if color & 0x02000000:
         return _put_byte(out, at, 10 * layer + 9, decimals)
     if color & 0x01000000 and (color & 255) < 16:
         color &= 255
+        if color < 8 and layer == 3:
+            out[at] = out[at + 1] = 50
+            out[at + 2] = 59
+            at += 3
         return _put_byte(out, at, 10 * layer + color if color < 8 else 10 * layer + 52 + color, decimals)
     out[at] = 48 + layer
     out[at + 1] = 56
@@ -254,7 +261,9 @@ def _encode(
             if code == 0x20:
                 # Not a full block of the foreground: fonts leave seams between those.
                 front = fore
-            elif (front == back) + (behind == fore) > (front == fore) + (behind == back):
+            elif (front == back) + (behind == fore) > (front == fore) + (behind == back) and not (
+                front & 0x01000000 and front & 0xF8 == 8  # which the Linux console has no background for
+            ):
                 other = _complement(code, complements)
                 if other:
                     code = other

@@ -199,6 +199,8 @@ class CellPlane(Plane):
                 part[..., 1:] = colors.depth(part[..., 1:], self.colors)
                 if self.colors is not Colors.MONO:
                     part[..., 0][part[..., 1] == part[..., 2]] = SPACE
+                if self.colors is Colors.ANSI16:
+                    colors.bright_in_front(part)
 
     def cells(self, y: int, x0: int, x1: int) -> npt.NDArray[np.uint32]:
         return self.wanted[y, x0:x1]

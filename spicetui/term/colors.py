@@ -20,7 +20,7 @@ class Colors(Enum):
 
     TRUE = "true"
     PALETTE = "256"  #: the fixed part of the 256-colour palette
-    ANSI16 = "16"  #: the standard colours, eight of them by the codes for bright ones, not by bold
+    ANSI16 = "16"  #: the standard colours, in front; the eight dark ones behind, as the Linux console has them
     GRAY = "gray"
     MONO = "mono"  #: no colours at all, light on dark
 
@@ -54,12 +54,27 @@ def two_tones(cells: Words) -> None:
     """Makes cells, (…, 3) of character, foreground and background, light and dark: what is front shows light."""
     front, back = luma(cells[..., 1]) >= 128, luma(cells[..., 2]) >= 128
     codes = cells[..., 0]
-    at = np.minimum(codes, len(_complements()) - 1)
-    turned = np.where(codes == blocks.SPACE, blocks.FULL, _complements()[at])
+    turned = _turned(codes)
     codes[:] = np.where(
         front & back, blocks.FULL, np.where(front, codes, np.where(back, turned, blocks.SPACE))
     )  # fmt: skip
     cells[..., 1:] = DEFAULT
+
+
+def bright_in_front(cells: Words) -> None:
+    """Makes cells of standard colours have dark backgrounds."""
+    codes, front, back = cells[..., 0], cells[..., 1], cells[..., 2]
+    bright = back & 8 != 0
+    turned = _turned(codes)
+    turn = bright & ((front & 8 == 0) | (codes == blocks.SPACE)) & (turned != blocks.SPACE)
+    codes[turn] = turned[turn]
+    front[turn], back[turn] = back[turn], front[turn]
+    back &= np.uint32(~8 & 0xFFFFFFFF)
+
+
+def _turned(codes: Words) -> Words:
+    at = np.minimum(codes, len(_complements()) - 1)
+    return np.where(codes == blocks.SPACE, np.uint32(blocks.FULL), _complements()[at])
 
 
 @lru_cache(1)

@@ -178,7 +178,8 @@ def _color(layer: int, color: int) -> str:
     if color & INDEXED:
         number = color & 255
         if number < 16:
-            return str(10 * layer + number + (0 if number < 8 else 52))
+            dark = "22;" if number < 8 and layer == 3 else ""
+            return f"{dark}{10 * layer + number + (0 if number < 8 else 52)}"
         return f"{layer}8;5;{number}"
     return f"{layer}8;2;{color >> 16 & 255};{color >> 8 & 255};{color & 255}"
 
@@ -252,7 +253,11 @@ def encode(
     for y, x, (code, front, behind) in zip(ys.tolist(), xs.tolist(), sent[changed].tolist(), strict=True):
         if code == blocks.SPACE:
             front = fore
-        elif code in _COMPLEMENTS and (front == back) + (behind == fore) > (front == fore) + (behind == back):
+        elif (
+            code in _COMPLEMENTS
+            and (front == back) + (behind == fore) > (front == fore) + (behind == back)
+            and not (front & INDEXED and front & 0xF8 == 8)
+        ):
             code, front, behind = _COMPLEMENTS[code], behind, front
         if not whole and (y != row or x != cursor):
             if y != row:

@@ -344,14 +344,32 @@ def test_fewer_colours(kind: CellKind, colors: Colors, count: int) -> None:
         assert b"38;5;" in frame
     elif colors is Colors.ANSI16:
         assert all(word & cells.INDEXED and word & 0xFF < 16 for word in words)
-        assert re.search(rb"\x1b\[(3[0-7]|9[0-7])[;m]", frame)
-        assert not re.search(rb"[34]8;[25]", frame)
+        assert re.search(rb"\x1b\[(22;3[0-7]|9[0-7])[;m]", frame)
+        assert not re.search(rb"[34]8;[25]|[\[;]10[0-7]", frame)
     elif colors is Colors.GRAY:
         assert all(word >> 16 == word >> 8 & 255 == word & 255 for word in words)
     else:
         assert words == {cells.DEFAULT}
         assert not re.search(rb"\x1b\[[0-9;]*m", frame)
         assert len(set(plane.wanted[..., 0].ravel().tolist())) > 2
+
+
+@pytest.mark.parametrize("kind", list(MOSAICS))
+def test_bright_colours_are_in_front(kind: CellKind) -> None:
+    """The Linux console has no bright backgrounds: white on black, white alone, and white on red lose nothing."""
+    sub = kind.sub
+    plane = CellPlane(kind, Colors.ANSI16)
+    plane.resize(Size(3, 1))
+    plane.place(Mapping(Size(3 * sub.width, sub.height), plane.size, sub, Scale.PIXEL))
+    pixels = np.full((sub.height, 3 * sub.width, 4), 255, np.uint8)
+    pixels[:, 1] = 0
+    pixels[0, 2 * sub.width, :3] = (0, 0, 0xAA)
+    plane.draw(pixels, [Rect(0, 0, 3 * sub.width, sub.height)])
+    assert (plane.wanted[..., 1] & 255 == 15).all()
+    assert plane.wanted[0, ::2, 0].tolist()[0] in (0x258C, blocks.FULL)
+    assert plane.wanted[0, 1, 0] == blocks.FULL
+    assert (plane.wanted[0, [0, 2], 2] & 255).tolist() == [0, 1]
+    assert (plane.wanted[..., 2] & 255 < 8).all()
 
 
 @pytest.mark.parametrize("kind", list(CellKind))
