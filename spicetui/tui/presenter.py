@@ -37,6 +37,7 @@ class Presenter:
         self._again = False  # something happened while an update was being encoded
         self._under_way: deque[tuple[Plane, Update]] = deque()
         self._executor: ThreadPoolExecutor | None = None
+        self._covered = False  # another screen lies over the view's
 
     @property
     def fps(self) -> float:
@@ -113,12 +114,17 @@ class Presenter:
                 if patience is not None:
                     self._timer = loop.call_later(patience, self._present)
                 return  # or the writer tells when there is room
-        if driver is None or view.app.screen is not view.screen:
+        covered = view.app.screen is not view.screen
+        if driver is None or covered:
             self._next = loop.time() + (1 / COVERED_FPS if driver is not None else self.interval)
             view.draw()
+            if driver is not None and not self._covered:
+                self._uncover(driver)
+            self._covered = covered
             self._note_frame(loop.time())
             view.refresh()
             return
+        self._covered = False
         self._next = loop.time() + self.interval
         plane = view.plane
         view.draw()
@@ -136,6 +142,15 @@ class Presenter:
         encoding = loop.run_in_executor(self._executor, update.encode)
         layouts = view.layouts
         encoding.add_done_callback(lambda done: self._encoded(driver, plane, update, layouts, done))
+
+    def _uncover(self, driver: SpiceDriver) -> None:
+        """Another screen has come: what lies over its cells goes."""
+        plane = self.view.plane
+        plane.disown()
+        for _ in range(2):  # after the first, no cell of ours is not only for the moment of a new layout
+            update = plane.update(self.view.origin)
+            if update is not None:
+                self._send(driver, plane, update, update.encode())
 
     def _encoded(
         self, driver: SpiceDriver, plane: Plane, update: Update, layouts: int, done: asyncio.Future[Frame]
