@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .channels.cursor import CursorChannel
     from .channels.display import DisplayChannel
     from .channels.playback import PlaybackChannel
+    from .channels.record import RecordChannel
 
 #: How long what ends the session may come after what ended one of its channels.
 LAST_WORD_SECONDS = 0.2
@@ -97,6 +98,11 @@ class Client:
     def playback(self) -> PlaybackChannel | None:
         """The guest's sound; None when the server offers none."""
         return cast("PlaybackChannel | None", self.channels.get(ChannelKey(ChannelType.PLAYBACK)))
+
+    @property
+    def audio_recorder(self) -> RecordChannel | None:
+        """The guest's microphone; None when the server offers none."""
+        return cast("RecordChannel | None", self.channels.get(ChannelKey(ChannelType.RECORD)))
 
     # --- facts
 

@@ -187,6 +187,10 @@ class Driver(Protocol):
         """The server told the machine's name."""
         ...
 
+    def microphone_wanted(self, wanted: bool) -> None:
+        """The guest begins or ends to listen to its microphone; nothing is sent before the recorder is started."""
+        ...
+
     def notice(self, text: str) -> None:
         """One line for the user: the server's notification, or something that could not be shown."""
         ...
@@ -233,6 +237,9 @@ class BaseDriver:
         pass
 
     def name_changed(self, name: str) -> None:
+        pass
+
+    def microphone_wanted(self, wanted: bool) -> None:
         pass
 
     def notice(self, text: str) -> None:

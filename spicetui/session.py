@@ -33,6 +33,7 @@ CHANNELS: dict[ChannelType, tuple[str, str]] = {
     ChannelType.INPUTS: ("inputs", "Inputs"),
     ChannelType.CURSOR: ("cursor", "CursorChannel"),
     ChannelType.PLAYBACK: ("playback", "PlaybackChannel"),
+    ChannelType.RECORD: ("record", "RecordChannel"),
 }
 
 #: How long a session that is closed early waits for the first message of each channel.

@@ -24,6 +24,7 @@ COMMANDS = (
     Command("key", "press_keys", "Drive", "press keys and combinations such as ctrl+alt+delete"),
     Command("mouse", "pointer", "Drive", "move the pointer, click, drag, turn the wheel"),
     Command("listen", "listen", "Hear", "write what the guest plays to a WAV or Ogg file"),
+    Command("speak", "speak", "Hear", "play a WAV file into the guest's microphone"),
     Command("probe", "probe", "Help", "tell what this terminal can do, and how the picture is drawn on it"),
     Command("demo", "demo", "Serve", "run the demo desktop as a server for any SPICE client"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import threading
 from collections import deque
@@ -234,6 +235,9 @@ class FileSink:
             reason = (getattr(error, "strerror", None) or str(error)) or type(error).__name__
             self.error = str(error) if isinstance(error, SpiceError) else f"{self._target}: {reason.lower()}"
             self._notice(self.error)
+            with contextlib.suppress(Exception):
+                if file is not None:
+                    file.close()
 
     def _take(self) -> tuple[int, int] | bytes | None:
         """The next thing to do; sound that has piled up comes in one piece."""

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -174,3 +175,66 @@ def test_a_server_without_sound(program: Path, private: Path, cli: Cli) -> None:
         result = cli.at(server.address(), "listen", str(private / "x.wav"), "--seconds", "1")
     assert result.status == 6
     assert result.error_lines == ["spicetui: the server offers no sound (no playback channel)"]
+
+
+# --- the microphone
+
+
+class Spoken(NamedTuple):
+    heard: tones.Sound
+    short: int
+    told: dict[str, object]
+
+
+def spoken(
+    program: Path, private: Path, cli: Cli, sound: tones.Sound, rate: int, guest_rate: int, *words: str
+) -> Spoken:
+    """A file played into the guest's microphone, which listens for half a second more."""
+    path = private / "speech.wav"
+    tones.write(path, sound, rate)
+    seconds = len(sound) / rate + 0.1
+    with SceneServer(program, private, sound=guest_rate) as server:
+        command = [sys.executable, "-m", "spicetui", "speak", target(server.address()), str(path), "--json", *words]
+        with subprocess.Popen(
+            command, env=cli.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            server.wait_channel(ChannelType.RECORD)
+            place = server.record(round(seconds * guest_rate))
+            heard, short = server.recorded(place)
+            told = ended(process)
+    return Spoken(heard, short, told)
+
+
+def test_a_spoken_counter_is_bit_exact(program: Path, private: Path, cli: Cli, row: Row) -> None:
+    sound = tones.counter(2 * RATE)
+    heard, short, told = spoken(program, private, cli, sound, RATE, RATE, "--codec", "raw")
+    numbers = tones.numbers(heard)
+    assert np.array_equal(numbers[: len(sound)], tones.numbers(sound))
+    assert not numbers[len(sound) :].any()
+    assert (told["codec"], told["frames"]) == ("raw", len(sound))
+    row(TABLE, test="spoken counter, raw", frames=len(sound), lost=0, correlation=1, late_reads=short)
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate", "guest_rate", "least"),
+    [("raw", 48_000, 48_000, 0.9999), ("opus", 48_000, 48_000, 0.9), ("raw", 44_100, 48_000, 0.99)],
+)
+def test_speech(
+    codec: str, rate: int, guest_rate: int, least: float, program: Path, private: Path, cli: Cli, row: Row
+) -> None:
+    sound = tones.speech(3.0, rate)
+    heard, short, told = spoken(program, private, cli, sound, rate, guest_rate, "--codec", codec)
+    expected = sound if rate == guest_rate else tones.resampled(sound, rate, guest_rate)
+    alike, late = tones.correlation(heard, expected)
+    assert alike >= least
+    assert 0 <= late < guest_rate // 50
+    name = f"speech, {told['codec']}, {rate} to {guest_rate} Hz"
+    row(TABLE, test=name, frames=len(heard), correlation=f"{alike:.5f}", late_reads=short)
+
+
+def test_a_guest_that_does_not_listen(program: Path, private: Path, cli: Cli) -> None:
+    tones.write(private / "x.wav", tones.tone(0.1), RATE)
+    with SceneServer(program, private, sound=RATE) as server:
+        result = cli.at(server.address(), "speak", str(private / "x.wav"), "--timeout", "1")
+    assert result.status == 1
+    assert result.error_lines[0].startswith("spicetui: the guest has not listened for 1 seconds")

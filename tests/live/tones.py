@@ -79,3 +79,18 @@ def correlation(sound: Sound, original: Sound) -> tuple[float, int]:
     x, y = (a[late:], b) if late >= 0 else (a, b[-late:])
     count = min(len(x), len(y))
     return float(np.corrcoef(x[:count], y[:count])[0, 1]), late
+
+
+def write(path: Path, sound: Sound, rate: int) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(sound.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(sound.astype("<i2").tobytes())
+
+
+def resampled(sound: Sound, rate: int, other: int) -> Sound:
+    """By cutting or filling up the spectrum."""
+    count = len(sound) * other // rate
+    spectrum = np.fft.rfft(sound.astype(float), axis=0)
+    return np.round(np.fft.irfft(spectrum, count, axis=0) * other / rate).astype(np.int16)
