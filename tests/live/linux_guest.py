@@ -6,7 +6,9 @@ It is up in seconds without KVM, and its kernel tells what its consoles show (/d
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from . import needs
 from .process import DEADLINE, Line
@@ -49,7 +51,8 @@ def _entry(name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0
     return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
 
 
-def initial_disk() -> bytes:
+def initial_disk(files: Mapping[str, bytes] = MappingProxyType({})) -> bytes:
+    """*files* lie in its root."""
     folder, link = 0o40755, 0o120777
     return b"".join(
         (
@@ -58,15 +61,16 @@ def initial_disk() -> bytes:
             _entry("bin/busybox", 0o100755, busybox()),
             *(_entry(f"bin/{name}", link, b"busybox") for name in ("sh", "mount", "stty")),
             _entry("init", 0o100755, INIT.encode()),
+            *(_entry(name, 0o100755, data) for name, data in files.items()),
             _entry("TRAILER!!!", 0),
         )
     )
 
 
-def arguments(folder: Path, command_line: str = "") -> list[str]:
+def arguments(folder: Path, command_line: str = "", files: Mapping[str, bytes] = MappingProxyType({})) -> list[str]:
     """QEMU's, for a machine that shows the guest's console on its screen and has its shell on COM1."""
     disk = folder / "initrd"
-    disk.write_bytes(initial_disk())
+    disk.write_bytes(initial_disk(files))
     words = f"console=ttyS0 console=tty0 panic=-1 {command_line}"
     return ["-m", "256", "-kernel", str(kernel()), "-initrd", str(disk), "-append", words]
 

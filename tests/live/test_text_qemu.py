@@ -7,7 +7,6 @@ wrote to its serial port at the same time.
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import pyte
 import pytest
 
-from . import linux_guest, needs
+from . import linux_guest, uefi_guest
 from .cli import Cli
 from .conftest import Row
 from .guest import Scenes
@@ -31,7 +30,6 @@ PALETTE = (  # as QEMU makes eight bits of the VGA's six
 )
 #: Signs that look the same with their colours exchanged.
 TWINS = {frozenset(pair) for pair in ("░▓", "▒", "▀▄", "▌▐")}
-OVMF = Path("/usr/share/OVMF/OVMF_CODE.fd")
 
 
 def text_memory(machine: Qemu) -> np.ndarray:
@@ -160,23 +158,8 @@ def test_a_linux_console(
 
 def test_the_uefi_shell(private: Path, cli: Cli, row: Row) -> None:
     """edk2 draws a grid in the middle of the screen; its serial console gets the same text at the same places."""
-    if not OVMF.exists():
-        needs.missing(OVMF.name, "ovmf")
-    variables = shutil.copy(OVMF.with_name("OVMF_VARS.fd"), private / "variables")
-    flash = ["-m", "128"]
-    flash += [
-        "-drive",
-        f"if=pflash,format=raw,readonly=on,file={OVMF}",
-        "-drive",
-        f"if=pflash,format=raw,file={variables}",
-    ]
-    with Qemu(private, extra=flash) as machine:
-        serial = machine.com1.read_through(b"startup.nsh", 60)
-        machine.send_keys("esc")
-        serial += machine.com1.read_through(b"Shell> \x1b[0m\x1b[37m\x1b[40m")
-        for key in ("v", "e", "r", "ret"):
-            machine.send_keys(key)
-        serial += machine.com1.read_through(b"Shell> \x1b[0m\x1b[37m\x1b[40m")
+    with Qemu(private, extra=uefi_guest.arguments(private)) as machine:
+        serial = uefi_guest.reach_shell(machine)
         facts = read(cli, machine, "--settle", "500")
         terminal = pyte.Screen(facts["columns"], facts["rows"])
         pyte.ByteStream(terminal).feed(serial)

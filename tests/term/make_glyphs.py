@@ -200,7 +200,9 @@ class Tables:
             if (width, height) not in TEXT_MODES:
                 continue
             kinds = [glyph.bits]
-            if codes[0] in LINE_GRAPHICS:
+            bars = bool((glyph.bits.all(axis=1) == glyph.bits.any(axis=1)).all())  # such as the underscore
+            if glyph.bits[:, -1].any() and (not bars or rank(codes[0]) in (1, 3)):
+                # The VGA repeats the edge of certain codes, which are line graphics in its own font.
                 kinds.append(np.pad(glyph.bits, ((0, 0), (0, 1)), mode="edge"))
                 self._put(self.whole, kinds[1], codes[0])
             if rank(codes[0]) < 3:
@@ -223,7 +225,6 @@ class Tables:
 
 
 TEXT_MODES = ((8, 8), (8, 14), (8, 16))  # glyphs that a VGA's text mode shows, also in cells of nine columns
-LINE_GRAPHICS = {ord(c) for c in bytes(range(0xB0, 0xE0)).decode("cp437")}  # the ninth column repeats the eighth
 
 
 def main() -> None:
