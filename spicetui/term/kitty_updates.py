@@ -14,6 +14,9 @@ from .tmux import passthrough_strings
 
 CHUNK = 4096  # bytes of base64 in one sequence
 MAX_SHOWN_AT_ONCE = 1 << 18  # bytes of edits; terminals hold back no more than about a megabyte of an update
+# Moves the text cursor only.  Kitty before 0.33 loses the first sequence of a synchronised update when it does not
+# come in one piece, which a single byte always does.
+_FIRST = b"\r"
 _LIGHT = 1 << 14  # pixels that are compressed without another thread
 
 
@@ -73,19 +76,14 @@ class Work:
 
     def encode(self) -> Frame:
         upload = b"".join([sent.encode() for sent in self.uploads] + self.prepared)
-        shown: list[bytes] = []
-        room = MAX_SHOWN_AT_ONCE
-        for edit in (sent.encode() for sent in self.edits):
-            room -= len(edit)
-            if room >= 0 and edit.count(b"\x1b_G") == 1:
-                shown.append(edit)
-            else:  # this tile changes by itself, a little before the others; kitty 0.26 loses chunks it holds back
-                upload += edit
-        edits = b"".join(shown)
+        edits = b"".join([sent.encode() for sent in self.edits])
+        if len(edits) > MAX_SHOWN_AT_ONCE:  # the tiles change one by one then
+            upload, edits = upload + edits, b""
         deletions = b"".join(deletion(image) for image in self.deletions)
         if self.tmux:
             upload, edits, deletions = map(passthrough_strings, (upload, edits, deletions))
-        return Frame(upload, edits + b"".join(self.placements) + "".join(self.text).encode() + deletions)
+        show = edits + b"".join(self.placements) + "".join(self.text).encode() + deletions
+        return Frame(upload, _FIRST + show if show else b"")
 
 
 class KittyUpdate(Update):
