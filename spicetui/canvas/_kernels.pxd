@@ -1,4 +1,4 @@
-from spicetui._cython cimport as_bytes, pointer, pointer32
+from spicetui._cython cimport as_bytes, pointer, pointer16, pointer32
 
 cdef unsigned int scale(unsigned int x, unsigned int a) nogil
 cdef unsigned int scale4(unsigned int x, unsigned int m) nogil

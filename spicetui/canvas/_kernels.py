@@ -12,7 +12,7 @@ except ImportError:
     import cython  # type: ignore[no-redef]
 
 if not cython.compiled:
-    from spicetui._cython import as_bytes, pointer, pointer32
+    from spicetui._cython import as_bytes, pointer, pointer16, pointer32
 
 COMPILED: bool = cython.compiled
 
@@ -340,67 +340,60 @@ def ternary(
 
 
 @cython.cfunc
-@cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def _mix(a: cython.uint, b: cython.uint, shift: cython.uint, weight: cython.uint) -> cython.uint:
-    """128 times a channel between two pixels."""
-    return (a >> shift & 255) * (128 - weight) + (b >> shift & 255) * weight
+def _across(
+    line: cython.p_ushort,
+    at: cython.Py_ssize_t,
+    pixels: cython.p_uint,
+    start: cython.Py_ssize_t,
+    width: cython.Py_ssize_t,
+    x: cython.longlong,
+    step: cython.longlong,
+    count: cython.Py_ssize_t,
+    high: cython.uint,
+) -> cython.void:
+    """128 times each channel between two columns of one row; what is outside is transparent black."""
+    index: cython.Py_ssize_t
+    column: cython.longlong
+    right: cython.uint
+    left: cython.uint
+    west: cython.uint
+    east: cython.uint
+    even: cython.uint
+    odd: cython.uint
+    for index in range(count):
+        column = x >> 16
+        right = x >> 9 & 127
+        left = 128 - right
+        x += step
+        west = pixels[start + column] | high if 0 <= column < width else 0
+        east = pixels[start + column + 1] | high if -1 <= column < width - 1 else 0
+        even = (west & 0xFF00FF) * left + (east & 0xFF00FF) * right
+        odd = (west >> 8 & 0xFF00FF) * left + (east >> 8 & 0xFF00FF) * right
+        line[at] = even & 0xFFFF
+        line[at + 1] = odd & 0xFFFF
+        line[at + 2] = even >> 16
+        line[at + 3] = odd >> 16
+        at += 4
 
 
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
-def _bilinear(
-    out: cython.p_uint,
+def _down(
+    out: cython.p_uchar,
     to: cython.Py_ssize_t,
-    pixels: cython.p_uint,
-    stride: cython.Py_ssize_t,
-    width: cython.Py_ssize_t,
-    height: cython.Py_ssize_t,
-    x: cython.longlong,
-    step: cython.longlong,
-    y: cython.longlong,
+    lines: cython.p_ushort,
+    upper: cython.Py_ssize_t,
+    lower: cython.Py_ssize_t,
+    down: cython.uint,
     count: cython.Py_ssize_t,
-    opaque: cython.bint,
 ) -> cython.void:
-    """One row; *x* and *y* are those of the upper left of four pixels, in 16.16."""
     index: cython.Py_ssize_t
-    column: cython.longlong
-    row: cython.longlong = y >> 16
-    down: cython.uint = y >> 9 & 127
-    across: cython.uint
-    top: cython.bint = 0 <= row < height
-    bottom: cython.bint = -1 <= row < height - 1
-    upper: cython.Py_ssize_t = row * stride
-    lower: cython.Py_ssize_t = upper + stride
-    tl: cython.uint
-    tr: cython.uint
-    bl: cython.uint
-    br: cython.uint
-    high: cython.uint = 0xFF if opaque else 0
-    total: cython.uint
-    shift: cython.uint
-    high <<= 24
+    up: cython.uint = 128 - down
     for index in range(count):
-        column = x >> 16
-        across = x >> 9 & 127
-        x += step
-        tl = tr = bl = br = 0
-        if 0 <= column < width:
-            if top:
-                tl = pixels[upper + column] | high
-            if bottom:
-                bl = pixels[lower + column] | high
-        if -1 <= column < width - 1:
-            if top:
-                tr = pixels[upper + column + 1] | high
-            if bottom:
-                br = pixels[lower + column + 1] | high
-        total = 0
-        for shift in range(0, 32, 8):
-            total |= ((_mix(tl, bl, shift, down) * (128 - across) + _mix(tr, br, shift, down) * across) >> 14) << shift
-        out[to + index] = total
+        out[to + index] = (lines[upper + index] * up + lines[lower + index] * down) >> 14
 
 
 def bilinear(
@@ -417,13 +410,47 @@ def bilinear(
     rows: cython.Py_ssize_t,
     opaque: cython.bint,
 ) -> None:
-    """Centres (x + i step_x, y + j step_y) less a half, in 16.16, into packed rows; outside is transparent black."""
-    o: cython.p_uint = pointer32(out)
+    """Centres (x + i step_x, y + j step_y) less a half, in 16.16, into packed rows; outside is transparent black.
+
+    *out* are bytes: blue, green, red, alpha. A row of the picture is done once for all that lie beside it.
+    """
+    o: cython.p_uchar = pointer(out)
     p: cython.p_uint = pointer32(pixels)
+    size: cython.Py_ssize_t = 4 * columns
+    room = bytearray(6 * size)  # two rows and one of nothing, 16 bits for each channel
+    lines: cython.p_ushort = pointer16(memoryview(room))
+    high: cython.uint = 0xFF if opaque else 0
+    above: cython.longlong = -1  # the rows of the picture that lie at 0 and at `size`
+    below: cython.longlong = -1
+    upper: cython.Py_ssize_t
+    lower: cython.Py_ssize_t
+    line: cython.longlong
     row: cython.Py_ssize_t
+    high <<= 24
     with cython.nogil:
         for row in range(rows):
-            _bilinear(o, row * columns, p, stride, width, height, x, step_x, y + row * step_y, columns, opaque)
+            line = y >> 16
+            upper = lower = 2 * size
+            if 0 <= line < height:
+                if line != above and line != below:
+                    if below == line + 1:
+                        above = line
+                        _across(lines, 0, p, line * stride, width, x, step_x, columns, high)
+                    else:
+                        below = line
+                        _across(lines, size, p, line * stride, width, x, step_x, columns, high)
+                upper = 0 if above == line else size
+            if -1 <= line < height - 1:
+                if line + 1 != above and line + 1 != below:
+                    if upper == 0:
+                        below = line + 1
+                        _across(lines, size, p, (line + 1) * stride, width, x, step_x, columns, high)
+                    else:
+                        above = line + 1
+                        _across(lines, 0, p, (line + 1) * stride, width, x, step_x, columns, high)
+                lower = 0 if above == line + 1 else size
+            _down(o, row * size, lines, upper, lower, y >> 9 & 127, size)
+            y += step_y
 
 
 def glyph(

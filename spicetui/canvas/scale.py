@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from .convert import OPAQUE, Words, from_argb, to_argb
 from .region import Box
 
 _ONE = 1 << 16
+_LITTLE = sys.byteorder == "little"
 _HALF = 1 << 15
 _CHUNK = 1 << 17  # pixels interpolated at a time
 
@@ -83,7 +85,7 @@ def bilinear(pixels: Array, fmt: PixelFormat, x: npt.NDArray[np.int64], y: npt.N
         height, width = words.shape
         source = (view(words), words.strides[0] // 4, width, height)
         _kernels.bilinear(view(out), *source, *across, *down, len(x), len(y), opaque)
-        return out
+        return out if _LITTLE else out.byteswap()
     rows = max(1, _CHUNK // len(x))
     for at in range(0, len(y), rows):
         _interpolate(pixels, fmt, x - _HALF, y[at : at + rows] - _HALF, out[at : at + rows])
