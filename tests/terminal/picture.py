@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+import numpy.typing as npt
 from PIL import Image as Pillow
 
 from .glyphs import coverage
@@ -10,11 +13,13 @@ from .kitty import Graphics, Image, Placement
 from .placeholders import wanted
 from .screen import NAMED, Pictured, Pixels, Screen, over
 
+Color = tuple[int, int, int]
 FOREGROUND, BACKGROUND = "e5e5e5", "000000"
 BELOW_BACKGROUND = -(1 << 30)  # z-indexes under this one lie below cells with a background of their own
 
 
-def _rgb(color: str, default: str) -> tuple[int, int, int]:
+@lru_cache(1 << 14)
+def _rgb(color: str, default: str) -> Color:
     word = default if color == "default" else NAMED.get(color, color)
     number = int(word, 16)
     return number >> 16, number >> 8 & 255, number & 255
@@ -24,22 +29,23 @@ def draw(screen: Screen, graphics: Graphics | None, cell: tuple[int, int]) -> Pi
     """(rows * cell height, columns * cell width, 3) RGB."""
     across, down = cell
     rows, columns = screen.lines, screen.columns
-    fronts = np.empty((rows, columns, 3), np.uint8)
-    backs = np.empty((rows, columns, 3), np.uint8)
-    own = np.zeros((rows, columns), bool)  # a background of its own
-    glyphs: list[tuple[int, int, str]] = []
-    pictured: list[tuple[int, int, Pixels]] = []
+    backs: list[Color] = []
+    own: list[bool] = []  # a background of its own
+    glyphs: list[tuple[int, int, str, Color]] = []
+    pictured: list[tuple[int, int, Pictured]] = []
     for y in range(rows):
         line = screen.buffer[y]
         for x in range(columns):
             char = line[x]
             front, back = _rgb(char.fg, FOREGROUND), _rgb(char.bg, BACKGROUND)
-            own[y, x] = char.bg != "default" or char.reverse
-            fronts[y, x], backs[y, x] = (back, front) if char.reverse else (front, back)
+            if char.reverse:
+                front, back = back, front
+            backs.append(back)
+            own.append(char.bg != "default" or char.reverse)
             if char.data not in ("", " "):
-                glyphs.append((x, y, char.data))
+                glyphs.append((x, y, char.data, front))
             if isinstance(char, Pictured) and hasattr(char, "tile"):
-                pictured.append((x, y, char.tile))
+                pictured.append((x, y, char))
     result = np.empty((rows * down, columns * across, 3), np.uint8)
     result[:] = _rgb("default", BACKGROUND)
     shown = sorted(graphics.placements(), key=lambda pair: (pair[1].z, pair[0].identity)) if graphics else []
@@ -47,20 +53,18 @@ def draw(screen: Screen, graphics: Graphics | None, cell: tuple[int, int]) -> Pi
     for image, placement in shown:
         if placement.z < BELOW_BACKGROUND:
             _place(result, image, placement, cell)
-    # By width and height at once: a background is one colour for all of its cell.
-    mask = np.repeat(np.repeat(own, down, 0), across, 1)
-    result[mask] = np.repeat(np.repeat(backs, down, 0), across, 1)[mask]
+    _fill(result, np.array(backs, np.uint8).reshape(rows, columns, 3), np.array(own).reshape(rows, columns), cell)
     for image, placement in shown:
         if BELOW_BACKGROUND <= placement.z < 0:
             _place(result, image, placement, cell)
-    for x, y, character in glyphs:
+    for x, y, character, front in glyphs:
         cover = coverage(character, across, down)
         if cover is not None:
-            part = result[y * down : (y + 1) * down, x * across : (x + 1) * across]
-            _blend(part, fronts[y, x], cover)
-    for x, y, tile in pictured:
+            _blend(result[y * down : (y + 1) * down, x * across : (x + 1) * across], front, cover)
+    for x, y, pictures in pictured:
         part = result[y * down : (y + 1) * down, x * across : (x + 1) * across]
-        part[:] = over(part, tile[:down, :across]) if tile.shape[:2] == (down, across) else part
+        if pictures.tile.shape[:2] == (down, across):
+            part[:] = pictures.tile[..., :3] if pictures.opaque else over(part, pictures.tile)
     if graphics is not None:
         _placeholders(result, screen, graphics, cell)
     for image, placement in shown:
@@ -69,9 +73,16 @@ def draw(screen: Screen, graphics: Graphics | None, cell: tuple[int, int]) -> Pi
     return result
 
 
-def _blend(part: Pixels, color: Pixels, cover: Pixels) -> None:
+def _fill(result: Pixels, backs: Pixels, own: npt.NDArray[np.bool_], cell: tuple[int, int]) -> None:
+    """Gives the cells that have one their background."""
+    rows, columns = own.shape
+    cells = result.reshape(rows, cell[1], columns, cell[0], 3).transpose(0, 2, 1, 3, 4)
+    cells[own] = backs[own][:, None, None]
+
+
+def _blend(part: Pixels, color: Color, cover: Pixels) -> None:
     weight = cover[..., None].astype(np.uint32)
-    part[:] = (color * weight + part * (255 - weight) + 127) // 255
+    part[:] = (np.array(color, np.uint32) * weight + part * (255 - weight) + 127) // 255
 
 
 def _scaled(pixels: Pixels, width: int, height: int) -> Pixels:

@@ -34,6 +34,7 @@ class Pictured(Char):
     """A cell with pixels over its character: (cell height, cell width, 4) RGBA.  Whatever is written takes them off."""
 
     tile: Pixels
+    opaque: bool
 
 
 class Screen(pyte.Screen):
@@ -166,6 +167,7 @@ class Screen(pyte.Screen):
         under = getattr(old, "tile", None)
         cell = Pictured(*old)
         cell.tile = tile if under is None or under.shape != tile.shape else over(under, tile)
+        cell.opaque = bool((cell.tile[..., 3] == 255).all())
         line[x] = cell
 
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .screen import Pixels
 
@@ -21,7 +22,9 @@ _VT340 = (
 )  # fmt: skip
 # Height of a pixel for each width, by the first parameter (P1).
 _ASPECTS = {0: 2, 1: 2, 2: 5, 3: 3, 4: 3, 5: 2, 6: 2, 7: 1, 8: 1, 9: 1}
-_TOKEN = re.compile(rb'!(\d*)([?-~])|([?-~]+)|([#"])([\d;]*)|([$\-])|[\x00-\x20]+')
+_REPEATED = re.compile(rb"!(\d*)([?-~])")
+_COMMAND = re.compile(rb'([#"])([\d;]*)|\$')
+_MEANINGLESS = re.compile(rb'[^?-~#"$\d;\x00-\x20]|(?<![#"\d;])[\d;]|["#](?=[\d;]*")')
 
 
 @dataclass(frozen=True)
@@ -50,33 +53,39 @@ class _Decoder:
         self.problems: list[str] = []
         self.declared = (0, 0)
         self.canvas = np.full((limit[1] + 6, 64), -1, np.int32)  # register, or -1
-        self.x = self.y = self.register = 0
+        self.y = self.register = 0
         self.width = self.height = 0
         self.started = False
 
     def run(self, data: bytes) -> Sixels:
-        position = 0
-        while position < len(data):
-            match = _TOKEN.match(data, position)
-            if match is None:
-                self.problems.append(f"{data[position : position + 10]!r} means nothing")
-                position += 1
-                continue
-            position = match.end()
-            count, repeated, sixels, command, arguments, move = match.groups()
-            if repeated is not None:
-                self._paint(np.full(min(int(count or 1) or 1, self.limit[0]), repeated[0] - 63, np.uint8))
-            elif sixels is not None:
-                self._paint(np.frombuffer(sixels, np.uint8) - 63)
-            elif command == b"#":
-                self._color([int(part or 0) for part in arguments.split(b";")])
-            elif command == b'"':
-                self._raster([int(part or 0) for part in arguments.split(b";")])
-            elif move is not None:
-                self.x = 0
-                if move == b"-":
-                    self.y += 6
+        for band in data.split(b"-"):
+            self._band(_REPEATED.sub(lambda match: match[2] * min(int(match[1] or 1) or 1, self.limit[0]), band))
+            self.y += 6
         return self._finish()
+
+    def _band(self, band: bytes) -> None:
+        """Six rows: all of their sixels at once, each with its place and register."""
+        for match in _MEANINGLESS.finditer(band):
+            self.problems.append(f"{band[match.start() : match.start() + 10]!r} means nothing")
+        codes = np.frombuffer(band, np.uint8)
+        is_sixel = (codes >= 63) & (codes <= 126)
+        before: npt.NDArray[np.int64] = np.cumsum(is_sixel) - is_sixel  # how many sixels lie before each byte
+        registers = np.full(len(codes), self.register, np.int32)
+        starts = np.zeros(len(codes), np.int64)
+        painted = 0
+        for match in _COMMAND.finditer(band):
+            place = match.start()
+            self.started = self.started or bool(before[place] > painted)
+            painted = int(before[place])
+            if match[0] == b"$":
+                starts[place:] = before[place]
+            elif match[1] == b"#":
+                self._color([int(part or 0) for part in match[2].split(b";")])
+                registers[place:] = self.register
+            else:
+                self._raster([int(part or 0) for part in match[2].split(b";")])
+        self.started = self.started or bool(is_sixel.any())
+        self._paint((before - starts)[is_sixel], codes[is_sixel] - 63, registers[is_sixel])
 
     def _color(self, arguments: list[int]) -> None:
         register = arguments[0] % len(self.palette)
@@ -109,26 +118,23 @@ class _Decoder:
             self.aspect = max(1, round(pan / pad))
         self.declared = (min(width, self.limit[0]), min(height, self.limit[1]))
 
-    def _paint(self, sixels: Pixels) -> None:
-        self.started = True
-        x, self.x = self.x, self.x + len(sixels)
-        room = self.limit[0] - x
-        if room <= 0 or self.y >= self.limit[1]:
+    def _paint(self, xs: npt.NDArray[np.int64], sixels: Pixels, registers: npt.NDArray[np.int32]) -> None:
+        seen = (sixels != 0) & (xs < self.limit[0])
+        if self.y >= self.limit[1] or not seen.any():
             return
-        sixels = sixels[:room]
-        if x + len(sixels) > self.canvas.shape[1]:
-            grown = min(self.limit[0], max(x + len(sixels), 2 * self.canvas.shape[1]))
-            canvas = np.full((self.canvas.shape[0], grown), -1, np.int32)
-            canvas[:, : self.canvas.shape[1]] = self.canvas
-            self.canvas = canvas
-        painted = np.nonzero(sixels)[0]
-        if not len(painted):
-            return
-        self.width = max(self.width, x + int(painted[-1]) + 1)
+        xs, sixels, registers = xs[seen], sixels[seen], registers[seen]
+        width = int(xs.max()) + 1
+        if width > self.canvas.shape[1]:
+            grown = np.full(
+                (self.canvas.shape[0], min(self.limit[0], max(width, 2 * self.canvas.shape[1]))), -1, np.int32
+            )
+            grown[:, : self.canvas.shape[1]] = self.canvas
+            self.canvas = grown
+        self.width = max(self.width, width)
         for bit in range(6):
-            columns = painted[sixels[painted] >> bit & 1 == 1]
-            if len(columns):
-                self.canvas[self.y + bit, x + columns] = self.register
+            here = sixels >> bit & 1 == 1
+            if here.any():
+                self.canvas[self.y + bit, xs[here]] = registers[here]  # of several at one place the last one stays
                 self.height = max(self.height, self.y + bit + 1)
 
     def _finish(self) -> Sixels:
