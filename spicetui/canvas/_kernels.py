@@ -354,7 +354,7 @@ def _across(
     high: cython.uint,
 ) -> cython.void:
     """128 times each channel between two columns of one row; what is outside is transparent black."""
-    index: cython.Py_ssize_t
+    _: cython.Py_ssize_t
     column: cython.longlong
     right: cython.uint
     left: cython.uint
@@ -362,7 +362,7 @@ def _across(
     east: cython.uint
     even: cython.uint
     odd: cython.uint
-    for index in range(count):
+    for _ in range(count):
         column = x >> 16
         right = x >> 9 & 127
         left = 128 - right
