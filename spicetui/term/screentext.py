@@ -84,7 +84,7 @@ class TextScreen:
         self.cursor: Point | None = None  #: the cell with the text cursor, where it is seen as one
         self.cursor_color = 0xAAAAAA  #: of the cursor over a blank, 0x00RRGGBB
         self.unknown = 0  #: how many cells are no known glyph
-        self.glyphs = 0  #: how many are, and not blank
+        self.glyphs = 0  #: how many are, and neither blank nor blocks
 
     @property
     def rows(self) -> int:
@@ -127,9 +127,13 @@ class TextScreen:
         return "".join(f"{line}\n" for line in lines)
 
     def count(self) -> None:
-        codes = self.characters
-        self.unknown = int(np.count_nonzero(codes == UNKNOWN))
-        self.glyphs = codes.size - self.unknown - int(np.count_nonzero(codes == SPACE))
+        self.unknown = int(np.count_nonzero(self.characters == UNKNOWN))
+        self.glyphs = _count_glyphs(self.characters)
+
+
+def _count_glyphs(codes: Words) -> int:
+    """Those that speak for text: blocks may be any picture's."""
+    return int(np.count_nonzero((codes > SPACE) & ((codes < 0x2580) | (codes > 0x259F))))
 
 
 def grids(size: Size) -> list[Grid]:
@@ -222,13 +226,13 @@ class _Reader:
         return True
 
     def row(self, grid: Grid, y: int) -> tuple[int, int]:
-        """How many cells of a row are unknown, and how many are glyphs."""
+        """How many cells of a row are unknown, and how many are glyphs that speak for text."""
         if len(self._line) < grid.columns:
             self._line = np.empty((grid.columns, 3), np.uint32)
         one = grid._replace(origin=Point(grid.origin.x, grid.origin.y + y * grid.cell.height), rows=1)
-        unknown = self.read(one, Rect(0, 0, grid.columns, 1), self._line)
-        blank = int(np.count_nonzero(self._line[: grid.columns, 0] == SPACE))
-        return unknown, grid.columns - blank - unknown
+        line = self._line[: grid.columns]
+        unknown = self.read(one, Rect(0, 0, grid.columns, 1), line)
+        return unknown, _count_glyphs(line[:, 0])
 
 
 class Recognizer:
@@ -348,7 +352,7 @@ class Recognizer:
                 screen.unknown -= 1
                 if found[0] == SPACE:
                     screen.cursor_color = found[1]
-                screen.glyphs += found[0] != SPACE
+                screen.glyphs += _count_glyphs(screen.cells[y, x, :1])
                 return True
         return False
 
