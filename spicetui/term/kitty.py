@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Point, Rect, Size
-from .kitty_tiles import Tile, changed_parts, exact_parts, grid
+from .kitty_tiles import Tile, changed_parts, exact_parts, grid, runs
 from .kitty_updates import KittyUpdate, Sent, Work, deletion
 from .packing import pack_rgba
 from .payloads import EXACT, HALF, QUALITIES, is_exact
@@ -260,8 +260,9 @@ class KittyPlane(PixelPlane):
         self._unowned = 0 if self.owned.any() else self._unowned + 1
         if self._unowned == 1:
             return  # perhaps a layout has just been painted, and what will be ours is not known yet
+        whole = bool(self.owned.all())
         for tile in self._tiles:
-            if tile.sent:
+            if tile.sent and not (whole and tile.placed == [(origin, tile.whole)]):
                 wanted = [(origin, rect) for rect in exact_parts(self.owned[tile.cells.slices()])]
                 for number, place in enumerate(wanted):
                     if tile.placed[number : number + 1] != [place]:
@@ -294,8 +295,7 @@ class KittyPlane(PixelPlane):
         if not wrong.any():
             return
         for y in np.flatnonzero(wrong.any(axis=1)).tolist():
-            edges = np.flatnonzero(np.diff(wrong[y], prepend=False, append=False)).tolist()
-            for x0, x1 in zip(edges[::2], edges[1::2], strict=True):
+            for x0, x1 in runs(wrong[y]):
                 work.text.append(self.place_cursor(origin, x0, y).decode() + self.span(y, x0, x1))
                 work.worded.append(Rect(x0, y, x1 - x0, 1))
 

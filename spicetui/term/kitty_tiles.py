@@ -96,10 +96,12 @@ def changed_parts(marks: npt.NDArray[np.uint8]) -> list[Rect]:
 
     Cells apart from each other get rectangles of their own where that leaves out much, and they are few.
     """
+    if marks.all():
+        return [Rect(0, 0, marks.shape[1], marks.shape[0])]
     parts = [
         Rect.from_edges(left, top, right, bottom)
-        for top, bottom in _runs(np.any(marks, axis=1))
-        for left, right in _runs(np.any(marks[top:bottom], axis=0))
+        for top, bottom in runs(np.any(marks, axis=1))
+        for left, right in runs(np.any(marks[top:bottom], axis=0))
     ]
     around = bounding(parts)
     if len(parts) > _MOST_PARTS or 2 * sum(part.area for part in parts) > around.area:
@@ -114,15 +116,18 @@ def exact_parts(marks: npt.NDArray[np.uint8]) -> list[Rect]:
     parts: list[Rect] = []
     before: list[tuple[int, int]] = []
     for y, row in enumerate(marks != 0):
-        runs = _runs(row)
-        if runs and runs == before:
-            parts[-len(runs) :] = [Rect(*part[:3], part.height + 1) for part in parts[-len(runs) :]]
+        now = runs(row)
+        if now and now == before:
+            parts[-len(now) :] = [Rect(*part[:3], part.height + 1) for part in parts[-len(now) :]]
         else:
-            parts += [Rect(left, y, right - left, 1) for left, right in runs]
-        before = runs
+            parts += [Rect(left, y, right - left, 1) for left, right in now]
+        before = now
     return parts
 
 
-def _runs(marks: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(marks, prepend=False, append=False)).tolist()
+def runs(marks: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where those that are marked begin and end."""
+    bounded = np.zeros(len(marks) + 2, np.bool_)
+    bounded[1:-1] = marks
+    edges = np.flatnonzero(bounded[1:] != bounded[:-1]).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
