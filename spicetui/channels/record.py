@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +31,10 @@ RAW_PACKET = 512
 #: What the reference server's Opus decoder is made for.
 OPUS_CHANNELS = 2
 
-#: Sound that waits for its turn on the loop when a microphone delivers; beyond it the newest is lost.
+#: Milliseconds of sound that may wait for the network; beyond it the newest is lost.
+UNDRAINED_MS = 250
+
+#: Blocks that wait for their turn on the loop when a microphone delivers; beyond them the newest is lost.
 MAX_WAITING = 32
 
 Samples = npt.NDArray[np.int16]
@@ -61,6 +66,7 @@ class RecordChannel(Channel):
         self._compress = False
         self._marked = False
         self._changed = asyncio.Event()
+        self._undrained = 0  # frames that were sent since the network took all
         self._draining: asyncio.Task[None] | None = None
 
     def announced(self) -> frozenset[int]:
@@ -97,7 +103,8 @@ class RecordChannel(Channel):
     ) -> None:
         """What :meth:`send_samples` gets from now on may be heard by the guest, whenever it listens.
 
-        *compress* uses Opus where both sides can; servers up to 0.15 damage some of it. Raises FeatureMissing for a read-only session, CodecError for a format that makes no sense.
+        *compress* uses Opus where both sides can; servers up to 0.15 damage some of it. Raises FeatureMissing for a
+        read-only session, CodecError for a format that makes no sense.
         """
         if self.session.options.read_only:
             raise FeatureMissing("the session is read-only: nothing is sent to the guest's microphone")
@@ -115,7 +122,7 @@ class RecordChannel(Channel):
         if self._given is None or self.wanted is None or self.closed:
             return False
         frames = self._as_frames(samples, self._given[1])
-        if self._draining is not None and not self._draining.done():
+        if self._undrained > self.wanted.frequency * UNDRAINED_MS // 1000:
             self.dropped_frames += len(frames)
             return True
         if self.mute or self.muted:
@@ -130,7 +137,8 @@ class RecordChannel(Channel):
         for at in range(0, whole, self._packet):
             self._send_packet(held[at : at + self._packet])
         self._held = held[whole:].copy()
-        if whole:
+        self._undrained += whole
+        if whole and (self._draining is None or self._draining.done()):
             self._draining = asyncio.ensure_future(self._drain())
         return True
 
@@ -207,6 +215,7 @@ class RecordChannel(Channel):
     async def _drain(self) -> None:
         try:
             await self.drain()
+            self._undrained = 0
         except ChannelClosed:
             pass  # said by the read loop
 
@@ -215,22 +224,20 @@ class RecordChannel(Channel):
         if source is None or given is None:
             return
         loop = asyncio.get_running_loop()
-        waiting = 0
+        waiting: deque[bytes] = deque()
 
-        def take(data: bytes) -> None:
-            nonlocal waiting
-            waiting -= 1
+        def take() -> None:
+            data = waiting.popleft()
             if self._source is source:
                 self.send_samples(data)
 
         def deliver(data: bytes) -> None:
-            nonlocal waiting
-            if waiting < MAX_WAITING:
-                waiting += 1
-                _call(loop, take, data)
+            if len(waiting) < MAX_WAITING:
+                waiting.append(data)
+                _call(loop, take)
 
         def notice(text: str) -> None:
-            _call(loop, self.session.notice, text)
+            _call(loop, partial(self.session.notice, text))
 
         source.start(*given, AudioFormat.S16, deliver, notice)
 
@@ -281,8 +288,8 @@ class RecordChannel(Channel):
                 self._draining.cancel()
 
 
-def _call(loop: asyncio.AbstractEventLoop, work: Callable[[Any], None], argument: object) -> None:
+def _call(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
     try:
-        loop.call_soon_threadsafe(work, argument)
+        loop.call_soon_threadsafe(work)
     except RuntimeError:
         pass  # the loop is closed, and with it the session

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import array
 import errno
 import fcntl
 import os
+import re
 import select
 import shlex
 import shutil
 import stat
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Sequence
 
@@ -84,15 +87,68 @@ class PipeStream:
         os.close(self._fd)
 
 
-class ProgramStream(PipeStream):
-    def __init__(self, buffer: JitterBuffer, child: subprocess.Popen[bytes], name: str, own_ms: int) -> None:
+class Words:
+    """What a program says on its standard error, read all the time so that it never waits for us."""
+
+    LATENCY = re.compile(rb"Latency: (\d+) usec")
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
+        self._said = b""
+        self.latency_ms: float | None = None  #: as ``pacat --verbose`` tells it
+        self._thread = threading.Thread(target=self._read, name="spice sound words", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._child.stderr is not None
+        with self._child.stderr as stream:
+            while data := os.read(stream.fileno(), 4096):
+                self._said = (self._said + data)[-4096:]
+                if found := self.LATENCY.findall(data):
+                    self.latency_ms = int(found[-1]) / 1000
+
+    def last(self) -> str:
+        """Why the program has ended."""
+        try:
+            status = self._child.wait(DEATH)
+        except subprocess.TimeoutExpired:
+            return "it has closed its input"
+        self._thread.join(DEATH)
+        lines = self._said.decode(errors="replace").replace("\r", "\n").strip().splitlines()
+        return lines[-1][:200] if lines else f"it has ended with status {status}"
+
+    def close(self) -> None:
+        """Once the program has ended; one that it has left behind may hold the pipe still."""
+        self._thread.join(DEATH)
+
+
+class ProgramStream(PipeStream):
+    def __init__(
+        self, buffer: JitterBuffer, child: subprocess.Popen[bytes], words: Words, name: str, own_ms: int
+    ) -> None:
+        self._child = child
+        self._words = words
         assert child.stdin is not None
         super().__init__(buffer, os.dup(child.stdin.fileno()), name, own_ms)
         child.stdin.close()
 
+    @property
+    def delay_ms(self) -> float:
+        told = self._words.latency_ms
+        if told is None:
+            return super().delay_ms
+        return told + self._in_pipe() * 1000 / (self._buffer.rate * self._buffer.frame)
+
+    def _in_pipe(self) -> int:
+        waiting = array.array("i", [0])
+        try:
+            fcntl.ioctl(self._fd, termios.FIONREAD, waiting)
+        except OSError:
+            return 0
+        return waiting[0]
+
     def _why(self, error: OSError) -> str:
-        return last_words(self._child)
+        return self._words.last()
 
     def close(self) -> None:
         super().close()
@@ -100,22 +156,7 @@ class ProgramStream(PipeStream):
             self._child.wait(DEATH)
         except subprocess.TimeoutExpired:
             end(self._child)
-        if self._child.stderr is not None:
-            self._child.stderr.close()
-
-
-def last_words(child: subprocess.Popen[bytes]) -> str:
-    """Why a program has ended, from its standard error."""
-    try:
-        status = child.wait(DEATH)
-    except subprocess.TimeoutExpired:
-        return "it has closed its input"
-    said = b""
-    if child.stderr is not None:
-        os.set_blocking(child.stderr.fileno(), False)
-        said = child.stderr.read() or b""
-    lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1][:200] if lines else f"it has ended with status {status}"
+        self._words.close()
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
@@ -153,15 +194,14 @@ class ProgramBackend:
             )
         except OSError as error:
             raise DeviceError((error.strerror or str(error)).lower()) from None
+        said = Words(child)
         try:
             child.wait(BIRTH)
         except subprocess.TimeoutExpired:
-            return ProgramStream(buffer, child, self.name, self.own_ms)
-        why = last_words(child)
-        for pipe in (child.stdin, child.stderr):
-            if pipe is not None:
-                pipe.close()
-        raise DeviceError(why)
+            return ProgramStream(buffer, child, said, self.name, self.own_ms)
+        assert child.stdin is not None
+        child.stdin.close()
+        raise DeviceError(said.last())
 
 
 def filled(words: Sequence[str], rate: int, channels: int, latency_ms: int) -> list[str]:
@@ -183,7 +223,7 @@ def filled(words: Sequence[str], rate: int, channels: int, latency_ms: int) -> l
 PLAYERS = {
     "pacat": (
         *("pacat", "--playback", "--raw", "--format=s16le", "--rate={rate}", "--channels={channels}"),
-        *("--latency-msec={latency}", "--client-name=spicetui", "--stream-name=guest"),
+        *("--latency-msec={latency}", "--client-name=spicetui", "--stream-name=guest", "--verbose"),
     ),
     "pw-cat": (
         *("pw-cat", "--playback", "--format=s16", "--rate={rate}", "--channels={channels}"),

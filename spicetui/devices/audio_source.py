@@ -17,7 +17,7 @@ from ..errors import FeatureMissing
 from ..features import package_version
 from ..interfaces import AudioFormat
 from .audio_output import DeviceError
-from .audio_pipe import HEARERS, end, filled, last_words
+from .audio_pipe import HEARERS, Words, end, filled
 
 log = logger("devices.audio")
 
@@ -93,6 +93,7 @@ class _Program:
         self._child = child
         self._deliver = deliver
         self._block = rate * BLOCK_MS // 1000 * 2 * channels
+        self._words = Words(child)
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="spice microphone", daemon=True)
         self._thread.start()
@@ -102,15 +103,15 @@ class _Program:
         while len(block := self._child.stdout.read(self._block)) == self._block:
             self._deliver(block)
         if not self._closing:
-            self.lost = last_words(self._child)
+            self.lost = self._words.last()
 
     def close(self) -> None:
         self._closing = True
         end(self._child)
         self._thread.join()
-        for pipe in (self._child.stdout, self._child.stderr):
-            if pipe is not None:
-                pipe.close()
+        self._words.close()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
 
 
 class FileHearer:
