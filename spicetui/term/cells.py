@@ -216,10 +216,10 @@ class CellPlane(Plane):
     def dropped(self, update: Update) -> None:
         self._unknown()
 
-    def refine(self) -> bool:
-        coarse = self.marks == _encoder.COARSE
-        self.marks[coarse] = _encoder.AGAIN
-        return bool(coarse.any())
+    def refine(self, most: int = 1 << 30) -> bool:
+        places = np.flatnonzero(self.marks == _encoder.COARSE)[:most]
+        self.marks.flat[places] = _encoder.AGAIN
+        return bool(places.size)
 
     def span(self, y: int, x0: int, x1: int) -> str:
         if x0 >= x1:

@@ -144,12 +144,11 @@ class PixelPlane(Plane):
         self.coarse.fill(0)
         self.dirty[self.picture_cells.slices()] = 1
 
-    def refine(self) -> bool:
-        if not self.coarse.any():
-            return False
-        self.dirty |= self.coarse
-        self.coarse.fill(0)
-        return True
+    def refine(self, most: int = 1 << 30) -> bool:
+        places = np.flatnonzero(self.coarse)[:most]
+        self.dirty.flat[places] = 1
+        self.coarse.flat[places] = 0
+        return bool(places.size)
 
     def span(self, y: int, x0: int, x1: int) -> str:
         """Backdrop beside the picture; :meth:`picture_span` where it is."""

@@ -154,8 +154,8 @@ class Plane(ABC):
     def acknowledged(self, update: Update) -> None:  # noqa: B027 - most planes need not know
         """The terminal has read an update."""
 
-    def refine(self) -> bool:
-        """Whether anything is held at less than full quality; it is to be sent again with the next update."""
+    def refine(self, most: int = 1 << 30) -> bool:
+        """Whether anything is held at less than full quality; up to *most* such cells come with the next update."""
         return False
 
     def answered(self, data: bytes) -> None:  # noqa: B027 - only one protocol answers

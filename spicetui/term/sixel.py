@@ -134,8 +134,8 @@ class SixelPlane(PixelPlane):
         shown = self.picture_cells.slices()
         marks[shown] |= cells[shown]
 
-    def refine(self) -> bool:
-        self._fresh = super().refine()
+    def refine(self, most: int = 1 << 30) -> bool:
+        self._fresh = super().refine(most)
         return self._fresh
 
     def enter(self) -> bytes:

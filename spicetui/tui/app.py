@@ -21,6 +21,8 @@ from ..term.backends import BY_NAME, choose, judge
 from ..term.caps import Caps
 from ..term.cells import CellKind, CellPlane, Colors
 from ..term.keys import Chord
+from ..term.kitty import KittyPlane
+from ..term.plane import Plane
 from ..term.scale import Scale
 from ..term.screentext import Grid
 from ..term.tokenizer import KeyPress, Mouse, Paste
@@ -287,6 +289,11 @@ class SpiceApp(App[int]):
         self.view.use(self.backend.make(caps, BACKDROP))
         self.view.read_text(wanted in ("auto", "text"))
         self.update_status()
+
+    def careful_with(self, plane: Plane) -> bool:
+        """Whether a plane begins with its least quality, since what it sends may have a long way."""
+        caps = self.terminal_driver.caps if self.terminal_driver is not None else Caps()
+        return caps.ssh or (isinstance(plane, KittyPlane) and not plane.shared_files)
 
     @property
     def cell_style(self) -> tuple[CellKind, Colors]:

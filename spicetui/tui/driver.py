@@ -297,6 +297,7 @@ class SpiceDriver(LinuxDriver):
         if reply.kind == "mode" and reply.args == (caps.PIXEL_MOUSE, 1):
             self._pixels = True  # mouse reports behind this one are in pixels
             return
+        self.writer.answers = True
         known = self.caps.learn(reply)
         if known == self.caps:
             if reply.kind == "apc" and reply.data.startswith(b"G"):

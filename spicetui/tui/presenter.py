@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from .viewport import VMView
 
 COVERED_FPS = 1  # while another screen lies over the picture, the compositor draws it: 100 times the work
-REST_SECONDS = 0.5  # after this long without a frame, what was sent coarse is sent well
+REST_SECONDS = 0.25  # after this long without a frame, what was sent coarse is sent well
+REFINED_CELLS = 500  # of it at first, until it is known how much gets through
 HOLD_SECONDS = 0.5  # how long a server may be paused for one frame
 _SYNC_START, _SYNC_END = b"\x1b[?2026h", b"\x1b[?2026l"
 
@@ -38,6 +38,8 @@ class Presenter:
         self._under_way: deque[tuple[Plane, Update]] = deque()
         self._executor: ThreadPoolExecutor | None = None
         self._covered = False  # another screen lies over the view's
+        self._refines = False  # the next frame, or the one under way, is in full quality
+        self._refined_cells = REFINED_CELLS
 
     @property
     def fps(self) -> float:
@@ -62,25 +64,36 @@ class Presenter:
 
     def acknowledged(self, seconds: float) -> None:
         """The terminal has read the oldest frame under way, *seconds* after it was handed over."""
-        self.pacing.acknowledged(seconds)
+        step = self.pacing.step
+        self.pacing.acknowledged(asyncio.get_running_loop().time())
         client = self.view.app.client
         if client is not None:
             client.release_displays()
         if self._under_way:
             plane, update = self._under_way.popleft()
-            plane.acknowledged(update)
+            if plane is self.view.plane:
+                plane.acknowledged(update)
+        if self._refines:
+            self._refines = False
+            more = self.pacing.goal / max(seconds, 0.005)
+            self._refined_cells = max(50, min(int(self._refined_cells * more), 1 << 20))
+            self._plan_refining(0.0)
+        elif not self._under_way:
+            self._plan_refining(0.0 if self.pacing.climbing and self.pacing.step < step else REST_SECONDS)
 
     def change(self, old: Plane) -> None:
         """The view has another plane now."""
         driver = self.view.app.terminal_driver if self.view.is_attached else None
         if driver is not None:
             driver.writer.control(old.leave() + self.view.plane.enter())
-        self._under_way.clear()
-        self.pacing = Pacing(self.view.plane.quality_steps)
+        plane = self.view.plane
+        careful = self.view.is_attached and self.view.app.careful_with(plane)
+        self.pacing = Pacing(plane.quality_steps, start=plane.quality_steps - 1 if careful else 0)
 
     def restart(self) -> None:
         """What was under way is lost."""
         self._under_way.clear()
+        self.pacing.forget()
         self.view.layouts += 1
 
     def stop(self) -> None:
@@ -128,9 +141,10 @@ class Presenter:
         self._next = loop.time() + self.interval
         plane = view.plane
         view.draw()
-        plane.quality = min(self.pacing.step, plane.quality_steps - 1)
+        plane.quality = 0 if self._refines else min(self.pacing.step, plane.quality_steps - 1)
         update = plane.update(view.origin)
         if update is None:
+            self._refines = False
             return
         if not update.heavy:
             self._send(driver, plane, update, update.encode())
@@ -162,6 +176,12 @@ class Presenter:
         frame = done.result()
         if layouts != view.layouts or view.app.screen is not view.screen or driver is not view.app.terminal_driver:
             plane.dropped(update)  # it may not lie free any more
+            self._refines = False
+            self._again = True
+        elif self.pacing.too_large(len(frame.upload) + len(frame.show)) and not self._refines:
+            plane.dropped(update)
+            self.pacing.go_down()
+            self._next = 0.0
             self._again = True
         else:
             self._send(driver, plane, update, frame)
@@ -177,27 +197,31 @@ class Presenter:
         data = frame.upload + show
         if driver.writer.acknowledges:
             self._under_way.append((plane, update))
+            self.pacing.sent(len(data), now, judged=not self._refines)
         else:
             self._under_way.clear()
+            self.pacing.forget()
+            self._refines = False
+            self._plan_refining(REST_SECONDS)
         driver.writer.frame(data)
         client = self.view.app.client
         if client is not None and self.pacing.strained and driver.writer.acknowledges:
             client.hold_displays(HOLD_SECONDS, round(1000 * self.pacing.seconds))
-        self.pacing.sent(len(data))
         self._note_frame(now)
+
+    def _plan_refining(self, delay: float) -> None:
         if self._rest is not None:
             self._rest.cancel()
-        self._rest = asyncio.get_running_loop().call_later(REST_SECONDS, self._refine)
+        self._rest = asyncio.get_running_loop().call_later(delay, self._refine)
 
     def _refine(self) -> None:
-        """Nothing has moved for a while: what was sent coarse is sent well, step by step."""
+        """Nothing is under way: some of what was sent coarse is sent well."""
         self._rest = None
-        if not self.view.is_attached:
+        if not self.view.is_attached or self._under_way or self.encodes:
             return
-        with contextlib.suppress(RuntimeError):
-            self.pacing.rest()
-            if self.view.plane.refine():
-                self.schedule()
+        if self.view.plane.refine(self._refined_cells):
+            self._refines = True
+            self.schedule()
 
     def _note_frame(self, now: float) -> None:
         self._shown.append(now)

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from ..term.caps import STATUS
 
 CREDITS = 2  # frames that may be under way
-ACK_SECONDS = 1.0  # after this long without an answer the terminal is taken to give none
+ACK_SECONDS = 1.0  # after this long without an answer a terminal that has never answered is taken to give none
+LOST_SECONDS = 30.0  # after this long even one that has: a frame on a slow line may take many seconds
 _CHUNK = 1 << 16
 
 
@@ -36,6 +37,7 @@ class FrameWriter:
         self._refused = False
         self._sent: deque[float] = deque()  # when each frame that is not acknowledged was handed over
         self.acknowledges = True  #: until it turns out otherwise
+        self.answers = False  #: the terminal is known to answer
         self.broken = False
         self.frames = 0
         self.bytes_out = 0
@@ -63,7 +65,7 @@ class FrameWriter:
             if (
                 self._sent
                 and self.acknowledges
-                and now - self._sent[0] > ACK_SECONDS
+                and now - self._sent[0] > self._limit
                 and not (self._queue or self._busy)
             ):
                 self.acknowledges = False
@@ -78,7 +80,11 @@ class FrameWriter:
         with self._lock:
             if not self._sent or self._queue or self._busy:
                 return None
-            return max(0.0, self._sent[0] + ACK_SECONDS - time.monotonic()) + 0.01
+            return max(0.0, self._sent[0] + self._limit - time.monotonic()) + 0.01
+
+    @property
+    def _limit(self) -> float:
+        return LOST_SECONDS if self.answers else ACK_SECONDS
 
     def frame(self, data: bytes) -> None:
         """One whole frame; only after :meth:`ready`."""
@@ -93,6 +99,7 @@ class FrameWriter:
         with self._lock:
             if not self._sent:
                 return None
+            self.answers = True
             taken = time.monotonic() - self._sent.popleft()
             self.ack_seconds += (taken - self.ack_seconds) * (0.2 if self.ack_seconds else 1.0)
             tell = self._take_refused()
