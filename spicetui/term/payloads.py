@@ -24,7 +24,7 @@ EXACT, FIVE_BITS, PALETTE, HALF = range(QUALITIES)
 
 _COLORS = 256
 _SMALL = 1024  # pixels; a palette would cost more than it saves
-_SAMPLES = 1 << 15  # pixels that a palette is made from
+_SAMPLES = 1 << 12  # pixels that a palette is made from; more take long and hardly better it
 _WORSE = 1.5  # times the error a palette began with; then the scene is another
 
 
