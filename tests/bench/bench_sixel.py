@@ -2,10 +2,12 @@
 
     python tests/bench/bench_sixel.py [--columns 200] [--rows 52]
 
-What a frame costs is the difference of a long and a short run, so that starting does not count.  Ours has scaling
-from 1920x1080 and writing in it; mpv's has that and reading raw video, chafa's that and mapping raw image files;
-img2sixel gets raw pictures (PPM) that have the right size.  A peer that is not installed is left out (Debian:
-mpv, libsixel-bin, chafa).  Read ratios, not milliseconds.
+What a frame costs is the difference of a long and a short run, so that starting does not count.  Scaling from
+1920x1080 and writing is in it, in mpv's reading raw video too, in chafa's mapping raw image files, in libsixel's
+(img2sixel) reading raw pictures.  "sized" is libsixel with pictures that have the right size already, compared with
+our encoder without the scaling.  mpv without dither and with a palette of its own for each frame does what the others
+do; by default it has a fixed palette and dithers.  A peer that is not installed is left out (Debian: mpv,
+libsixel-bin, chafa).  Read ratios, not milliseconds.
 """
 
 # ruff: noqa: E402
@@ -37,27 +39,30 @@ CELL = Size(8, 16)
 FRAMES = LONG - SHORT
 
 
-def ours(name: str, quality: int, size: Size, sink: Sink, loops: object) -> tuple[float, float]:
-    """Milliseconds of CPU and bytes a frame, drawing and writing included."""
+def ours(name: str, quality: int, size: Size, sink: Sink, loops: object) -> tuple[float, float, float]:
+    """Milliseconds of CPU a frame with scaling and without, and bytes."""
     kept, sixel_palette.loops = sixel_palette.loops, loops
     plane = SixelPlane()
     plane.resize(size, CELL)
     plane.place(Mapping(Size(WIDTH, HEIGHT), size, plane.sub))
     plane.owned[:] = 1
     plane.quality = quality
-    spent = written = 0.0
+    spent = alone = written = 0.0
     for index, (pixels, damage) in enumerate(CLIPS[name](LONG)):
         picture = pixels.copy()
         start = time.thread_time()
         plane.draw(picture, damage)
+        scaled = time.thread_time()
         update = plane.update(Point(0, 0))
         data = update.encode().show if update is not None else b""
         os.write(sink.slave, data)
         if index >= SHORT:
-            spent += time.thread_time() - start
+            end = time.thread_time()
+            spent += end - start
+            alone += end - scaled
             written += len(data)
     sixel_palette.loops = kept
-    return spent * 1000 / FRAMES, written / FRAMES
+    return spent * 1000 / FRAMES, alone * 1000 / FRAMES, written / FRAMES
 
 
 def compared(long: list[str], short: list[str], sink: Sink) -> tuple[float, float]:
@@ -80,19 +85,27 @@ def peers(name: str, size: Size, sink: Sink, folder: Path) -> Iterator[tuple[str
         ):
             files = [str(folder / f"{count}.y4m") for count in (LONG, SHORT)]
             yield label, *compared([*base, *options, files[0]], [*base, *options, files[1]], sink)
-    large, small = [], []
+    mapped, large, small = [], [], []
     for index, (pixels, _) in enumerate(CLIPS[name](LONG)):
-        large.append(str(folder / f"{index}.xwd"))
-        xwd(Path(large[-1]), pixels)
-        small.append(str(folder / f"{index}.ppm"))
-        Image.fromarray(pixels[:, :, 2::-1].copy()).resize((width, height), Image.Resampling.BOX).save(small[-1])
+        mapped.append(str(folder / f"{index}.xwd"))
+        xwd(Path(mapped[-1]), pixels)
+        picture = Image.fromarray(pixels[:, :, 2::-1].copy())
+        for files, kind in ((large, "large"), (small, "small")):
+            files.append(str(folder / f"{kind}{index}.ppm"))
+        picture.save(large[-1])
+        picture.resize((width, height), Image.Resampling.BOX).save(small[-1])
     if shutil.which("img2sixel"):
-        for options, label in (([], "libsixel"), (["-d", "none", "-q", "low"], "libsixel quick")):
+        scale = ["-w", str(width), "-h", str(height), "-r", "nearest"]
+        for options, files, label in (
+            (scale, large, "libsixel"),
+            ([*scale, "-d", "none", "-q", "low"], large, "libsixel, no dither"),
+            (["-d", "none", "-q", "low"], small, "libsixel, sized"),
+        ):
             base = ["img2sixel", *options]
-            yield label, *compared([*base, *small], [*base, *small[:SHORT]], sink)
+            yield label, *compared([*base, *files], [*base, *files[:SHORT]], sink)
     if shutil.which("chafa"):
         base = ["chafa", "-f", "sixels", f"--size={size.width}x{size.height}", "--animate=off", "--duration=0"]
-        yield "chafa", *compared([*base, *large], [*base, *large[:SHORT]], sink)
+        yield "chafa", *compared([*base, *mapped], [*base, *mapped[:SHORT]], sink)
 
 
 def main() -> None:
@@ -106,16 +119,17 @@ def main() -> None:
     print(f"{WIDTH}x{HEIGHT} on {size.width * CELL.width}x{size.height * CELL.height} pixels; kernels {kernels}")
     print(f"{'clip':8} {'program':22} {'ms':>8} {'KB':>8}   ours / its: CPU  bytes")
     for name in CLIPS:
-        mine = (0.0, 0.0)
         for quality, colors in reversed(list(enumerate(COLORS))):
-            mine = ours(name, quality, size, sink, sixel_palette.loops)
-            print(f"{name:8} {f'ours, {colors} colours':22} {mine[0]:8.2f} {mine[1] / 1000:8.2f}")
+            spent, alone, count = ours(name, quality, size, sink, sixel_palette.loops)
+            print(f"{name:8} {f'ours, {colors} colours':22} {spent:8.2f} {count / 1000:8.2f}")
+        print(f"{name:8} {'ours, encoder alone':22} {alone:8.2f} {count / 1000:8.2f}")
         slow = ours(name, 0, size, sink, sixel_fallback)
-        print(f"{name:8} {'ours, 256, numpy':22} {slow[0]:8.2f} {slow[1] / 1000:8.2f}")
+        print(f"{name:8} {'ours, 256, numpy':22} {slow[0]:8.2f} {slow[2] / 1000:8.2f}")
         with tempfile.TemporaryDirectory() as folder:
-            for label, spent, count in peers(name, size, sink, Path(folder)):
-                ratio = f"{mine[0] / spent:12.3f} {mine[1] / count:8.2f}" if count else ""
-                print(f"{name:8} {label:22} {spent:8.2f} {count / 1000:8.2f}   {ratio}", flush=True)
+            for label, its, bytes_ in peers(name, size, sink, Path(folder)):
+                mine = alone if "sized" in label else spent
+                ratio = f"{mine / its:12.3f} {count / bytes_:8.2f}" if bytes_ else ""
+                print(f"{name:8} {label:22} {its:8.2f} {bytes_ / 1000:8.2f}   {ratio}", flush=True)
 
 
 if __name__ == "__main__":
