@@ -387,16 +387,6 @@ class KittyPlane(PixelPlane):
         self.forget()
         return passthrough_strings(data) if self.tmux else data
 
-    def hide(self) -> bytes:
-        """What takes the picture off the screen while all of that is somebody else's; the images are kept."""
-        self.disown()
-        if self.placeholders:
-            return b""
-        shown = [tile for tile in self._tiles if tile.placed]
-        for tile in shown:
-            tile.placed = []
-        return b"".join(b"\x1b_Ga=d,d=i,i=%d,q=2\x1b\\" % tile.image for tile in shown)
-
     def close(self) -> None:
         self.shared_files = False
         self._close_files()

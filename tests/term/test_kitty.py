@@ -243,7 +243,11 @@ def test_leaving_takes_the_images_off(scene: Scene) -> None:
 
 def test_a_hidden_picture_comes_back(scene: Scene) -> None:
     scene.settle()
-    scene.terminal.feed(scene.plane.hide())
+    scene.plane.disown()
+    assert scene.update() is None  # perhaps only for a moment
+    assert (scene.update() is None) == scene.plane.placeholders
+    while scene.queue:
+        scene.read()
     assert scene.plane.placeholders or not [*scene.terminal.graphics.placements()]
     scene.layout(Rect(0, 0, 0, 0))
     sent = scene.update()
