@@ -177,20 +177,32 @@ class _Candidate:
 
     def rejected(self, reader: _Reader) -> bool:
         """A look at a few rows; most pictures need no more."""
+        if reader.blank:
+            return not self.certain
         rows = self.grid.rows
         sample = list(dict.fromkeys(rows * n // 14 for n in (13, 7, 1, 10, 4, 12, 2)))
         if self.witness is not None:
             sample.insert(0, self.witness)
+        unknown, glyphs = self._look(reader, sample)
+        if unknown or glyphs:
+            return unknown > 8 + glyphs
+        if self.certain:
+            return False
+        unknown, glyphs = self._look(reader, reader.busy_rows(self.grid, len(sample)))
+        return not glyphs or unknown > 8 + glyphs
+
+    def _look(self, reader: _Reader, rows: Sequence[int]) -> tuple[int, int]:
+        """How many cells of some rows are unknown, and how many speak for text; stops when it is clear."""
         unknown = glyphs = 0
-        for looked, y in enumerate(sample, 1):
+        for looked, y in enumerate(rows, 1):
             against, for_it = reader.row(self.grid, y)
             if against > for_it and against > 2:
                 self.witness = y
             unknown += against
             glyphs += for_it
             if unknown > 8 + 2 * glyphs and (looked >= 3 or unknown > 24 + 8 * glyphs):
-                return True
-        return unknown > 8 + glyphs
+                break
+        return unknown, glyphs
 
 
 class _Reader:
@@ -200,6 +212,7 @@ class _Reader:
         self.frame = np.ascontiguousarray(pixels)
         self.words: Words = self.frame.view(np.uint32)[..., 0]
         self._line: Words = np.empty((0, 3), np.uint32)
+        self._busy: npt.NDArray[np.intp] | None = None
 
     def read(self, grid: Grid, cells: Rect, out: Words, limit: int | None = None) -> int:
         """Into *out*, (rows, columns, 3); see the kernel."""
@@ -224,6 +237,23 @@ class _Reader:
                 if ((self.words[part.slices()] ^ color) & np.uint32(0xFFFFFF)).any():
                     return False
         return True
+
+    @property
+    def blank(self) -> bool:
+        """Whether it is known to have nothing on it."""
+        return self._busy is not None and not len(self._busy)
+
+    def busy_rows(self, grid: Grid, most: int) -> list[int]:
+        """Some of the rows of cells that have more than one colour."""
+        if self._busy is None:  # the pixel rows amid such, from one look by any grid
+            size = Size(self.words.shape[1], self.words.shape[0])
+            screen = TextScreen(_filling(size, _USUAL[0]))
+            self.read(screen.grid, Rect(0, 0, screen.columns, screen.rows), screen.cells)
+            self._busy = np.flatnonzero((screen.characters != SPACE).any(axis=1)) * screen.grid.cell.height
+        middle = self._busy + _USUAL[0].height // 2 - grid.origin.y
+        rows = np.unique(middle // grid.cell.height)
+        rows = rows[(rows >= 0) & (rows < grid.rows)]
+        return [int(row) for row in rows[:: max(1, len(rows) // most)][:most]]
 
     def row(self, grid: Grid, y: int) -> tuple[int, int]:
         """How many cells of a row are unknown, and how many are glyphs that speak for text."""
