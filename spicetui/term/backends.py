@@ -114,14 +114,14 @@ BACKENDS: tuple[Backend, ...] = (
         "quadrants (2x2)",
         _never,
         _cells("quadrant"),
-        lambda caps: "quadrants are not in this terminal's character set" if caps.ascii_only else "",
+        lambda caps: "" if caps.quadrants else "the fonts of such a terminal have none",
     ),
     Backend(
         "half",
         "half blocks (1x2)",
         _never,
         _cells("half"),
-        lambda caps: "half blocks are not in this terminal's character set" if caps.ascii_only else "",
+        lambda caps: "" if caps.half_blocks else "the fonts of such a terminal have none",
     ),
     Backend("ascii", "characters", _never, _cells("ascii")),
 )

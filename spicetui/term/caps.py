@@ -28,6 +28,8 @@ _DIRECT, _FILE, _EDIT = 0x5DC0FFE1, 0x5DC0FFE2, 0x5DC0FFE3
 
 _RELEASES = 2  # the kitty flag "report event types"
 _TRUE_COLOR_TERMS = ("kitty", "ghostty", "alacritty", "foot", "wezterm", "direct", "truecolor", "iterm")
+_MONOCHROME = ("vt1", "vt2", "vt3", "vt4", "vt5")
+_SIXTEEN = ("linux", "ansi", "cons25", "cygwin", "sun")
 _NO_STRINGS = ("linux", "vt100", "vt220", "ansi", "cons25", "sun", "screen")  # may print control strings
 
 
@@ -89,7 +91,7 @@ class Caps:
     @property
     def iterm2(self) -> bool:
         name, _ = split_name(self.name or self.program)
-        return name in ("iterm2", "iterm.app", "wezterm", "mintty", "konsole") and not self.tmux
+        return name in ("iterm2", "iterm.app", "wezterm", "mintty") and not self.tmux
 
     @property
     def octants(self) -> bool:
@@ -104,9 +106,13 @@ class Caps:
         return glyphs_known.sextants(self.name, self.program, self.vte)
 
     @property
-    def ascii_only(self) -> bool:
-        """Fonts of so few characters that block characters other than half blocks are missing."""
-        return False
+    def half_blocks(self) -> bool:
+        """Block characters that divide a cell in two: every PC font has them."""
+        return not self.term.startswith(_MONOCHROME)
+
+    @property
+    def quadrants(self) -> bool:
+        return self.half_blocks and not self.term.startswith(_SIXTEEN)
 
     def queries(self, file: str = "") -> bytes:
         """What the terminal is asked, in one write.  *file* holds one RGB pixel, for whether it can read it.
@@ -156,7 +162,7 @@ class Caps:
             return self._learn_image(reply.data)
         if reply.kind == "dcs" and reply.data.startswith(b">|"):
             name = "".join(c for c in reply.data[2:66].decode("utf-8", "ignore") if c.isprintable())
-            colors = Colors.TRUE if self.colors is Colors.PALETTE and _names_true(name) else self.colors
+            colors = Colors.TRUE if self.colors not in (Colors.TRUE, Colors.GRAY) and _names_true(name) else self.colors
             return replace(self, name=name, colors=colors)
         if reply.kind == "da1":
             return replace(self, attributes=frozenset(args), answered=True)
@@ -192,7 +198,11 @@ def _colors(environment: Mapping[str, str]) -> Colors:
     term = environment.get("TERM", "").lower()
     if _names_true(term):
         return Colors.TRUE
-    if environment.get("TERM_PROGRAM") == "Apple_Terminal" or term in ("linux", "vt100", "vt220", "ansi", "screen"):
+    if term.startswith(_MONOCHROME):
+        return Colors.MONO
+    if term.startswith(_SIXTEEN) or term.endswith(("-16color", "-8color", "-color")):
+        return Colors.ANSI16
+    if environment.get("TERM_PROGRAM") == "Apple_Terminal" or term == "screen":
         return Colors.PALETTE
     # Of the others nearly all take 24-bit colours, xterm and tmux among them, and say so nowhere.
     return Colors.TRUE

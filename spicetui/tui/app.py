@@ -33,6 +33,7 @@ from .edge_pan import EdgePan
 from .guest_input import GuestInput
 from .link import Link
 from .screens.connecting import ConnectingScreen
+from .screens.console_text import ConsoleTextScreen
 from .screens.displays import DisplaysScreen
 from .screens.failure import FailureScreen
 from .screens.help import HelpScreen
@@ -320,8 +321,9 @@ class SpiceApp(App[int]):
 
     def _use_colors(self, colors: Colors) -> None:
         """Textual judges by TERM alone; what lies around the picture gets the colours that the picture gets."""
-        if colors is not Colors.GRAY:
-            self.console._color_system = ColorSystem.TRUECOLOR if colors is Colors.TRUE else ColorSystem.EIGHT_BIT
+        system = _COLOR_SYSTEMS.get(colors)
+        if system is not None:
+            self.console._color_system = system
 
     def terminal_has_room(self) -> None:
         self.view.presenter.room()
@@ -469,6 +471,14 @@ class SpiceApp(App[int]):
         self.view.plane.forget()
         self.refresh(layout=True)
 
+    def show_text(self) -> None:
+        """The text console's text, to be searched and copied."""
+        screen = self.view.console_text()
+        if screen is None:
+            self.say("The machine shows no text console")
+        else:
+            self.push_screen(ConsoleTextScreen(screen))
+
     def show_help(self) -> None:
         self.push_screen(HelpScreen())
 
@@ -566,7 +576,13 @@ class SpiceApp(App[int]):
         return ", ".join(part for part in (mode, colors) if part)
 
 
-_COLOR_WORDS = {Colors.PALETTE: "256 colors", Colors.GRAY: "gray (NO_COLOR)"}
+_COLOR_SYSTEMS = {
+    Colors.TRUE: ColorSystem.TRUECOLOR,
+    Colors.PALETTE: ColorSystem.EIGHT_BIT,
+    Colors.ANSI16: ColorSystem.STANDARD,
+    Colors.MONO: ColorSystem.STANDARD,
+}
+_COLOR_WORDS = {Colors.ANSI16: "16 colors", Colors.PALETTE: "256 colors", Colors.GRAY: "gray (NO_COLOR)"}
 
 
 def advice(error: Exception) -> str:

@@ -13,7 +13,7 @@ from rich.style import Style
 from textual.cache import FIFOCache
 from textual.strip import Strip
 
-from ..term.cells import INDEXED
+from ..term.cells import DEFAULT, INDEXED
 from ..term.plane import Plane
 
 
@@ -24,6 +24,8 @@ def _style(foreground: int, background: int) -> Style:
 
 @lru_cache(8192)
 def _rich_color(word: int) -> Color:
+    if word == DEFAULT:
+        return Color.default()
     if word & INDEXED:
         return Color.from_ansi(word & 255)
     return Color.from_rgb(word >> 16 & 255, word >> 8 & 255, word & 255)

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from ..geometry import Point, Rect, Size
 from ..term.plane import Plane, Pointer
 from ..term.scale import Mapping, Scale
-from ..term.screentext import Grid, Recognizer, TextScreen
+from ..term.screentext import Grid, Recognizer, TextScreen, read_screen
 from ..term.text_plane import GridMapping, TextPlane
 from .presenter import Presenter
 from .strips import CellStrip
@@ -111,6 +111,14 @@ class VMView(Widget):
         """The text console that is shown as text."""
         mapping = self.mapping
         return mapping.grid if isinstance(mapping, GridMapping) else None
+
+    def console_text(self) -> str | None:
+        """The text of the console that the guest shows, None when it shows none."""
+        recognizer, pixels = self.recognizer, self.link.pixels
+        screen = recognizer.screen if recognizer is not None else None
+        if screen is None and pixels is not None:
+            screen = read_screen(pixels)
+        return screen.text() if screen is not None else None
 
     def _recognize(self, pixels: npt.NDArray[np.uint8], damage: list[Rect]) -> bool:
         """Becomes text, or a picture again, as the guest does; whether that has changed anything."""

@@ -245,7 +245,8 @@ def main() -> None:
             title = name if ladder else f"{name}, no ladder"
             rows.append(asyncio.run(measure(title, answers, graphics, ladder, options)))
     print(
-        f"{options.rate / 1e6:g} MB/s, {options.trip * 1000:g} ms round trip, {WIDTH}x{HEIGHT} video on {COLUMNS}x{ROWS}"
+        f"{options.rate / 1e6:g} MB/s, {options.trip * 1000:g} ms round trip, "
+        f"{WIDTH}x{HEIGHT} video on {COLUMNS}x{ROWS}"
     )
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     for row in rows:

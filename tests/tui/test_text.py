@@ -82,3 +82,21 @@ async def test_a_way_of_drawing_that_was_asked_for_is_kept() -> None:
         assert not shows_text(run)
         plane: Any = run.app.view.plane
         assert plane.kind.value == "half"
+
+
+async def test_its_text_is_searched_and_copied() -> None:
+    async with running(desktop=Console(), terminal=Terminal(100, 30)) as run:
+        await run.until(lambda: shows_text(run), "text")
+        run.type(b"\x1dy")
+        await run.until(lambda: "/ search" in run.terminal.text, "the dialog")
+        run.type(b"/floppy\r")
+        await run.until(lambda: "floppy" in run.terminal.text, "what is searched for")
+        run.type(b"y")
+        await run.until(lambda: run.terminal.clipboard == b"Floppy", "the selection on the clipboard")
+        run.type(b"\x1b")
+        await run.until(lambda: "/ search" not in run.terminal.text, "closed")
+        run.type(b"\x1dy")
+        await run.until(lambda: "/ search" in run.terminal.text, "the dialog")
+        run.type(b"y")
+        await run.until(lambda: run.terminal.clipboard.strip().startswith(b"Press ESC"), "all of it")
+        assert not [call for call in run.inputs.calls if call[0] == "down"]
