@@ -35,7 +35,10 @@ TIMEOUT = 20.0
 
 
 class Terminal:
-    """`kitty`: has the keyboard protocol.  `acknowledges`: answers status reports.  Use within a running loop."""
+    """`kitty`: has the keyboard protocol.  `acknowledges`: answers status reports; `answers`: anything at all.
+
+    Use within a running loop.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Terminal:
         *,
         kitty: bool = True,
         acknowledges: bool = True,
+        answers: bool = True,
         synchronized: bool = True,
         cell: tuple[int, int] = (8, 16),
         personality: Personality | None = None,
@@ -55,6 +59,7 @@ class Terminal:
         self.personality = personality
         self.link = link or Link()
         self.acknowledges = acknowledges
+        self.answers = answers
         self.cell = cell
         self.master, self.slave = pty.openpty()
         self.screen = Screen(columns, rows)
@@ -439,6 +444,8 @@ class Terminal:
         screen.cursor.x = x
 
     def answer(self, data: bytes) -> None:
+        if not self.answers:
+            return
         if self._answers is not None:
             self._answers.give(data)
         else:

@@ -151,7 +151,8 @@ def difference(run: Running) -> npt.NDArray[np.int64]:
     found, wanted = shown(run), expected(run)
     if found.shape != wanted.shape:
         return np.full(wanted.shape[:2], 255)
-    return np.abs(found.astype(np.int64) - wanted).max(axis=2)
+    off: npt.NDArray[np.int64] = np.abs(found.astype(np.int64) - wanted).max(axis=2)
+    return off
 
 
 def close(off: npt.NDArray[np.int64], case: Case) -> bool:
@@ -313,7 +314,7 @@ async def test_the_picture_goes_on_beside_the_menu(case: Case, environment: Any)
 
 
 @each_kind
-async def test_late_and_missing_acknowledgements(case: Case, environment: Any) -> None:
+async def test_late_acknowledgements(case: Case, environment: Any) -> None:
     async with app_on(case, environment) as run:
         run.terminal.acknowledges = False
         desktop = run.client.desktop
@@ -323,9 +324,19 @@ async def test_late_and_missing_acknowledgements(case: Case, environment: Any) -
         run.terminal.acknowledges = True
         run.terminal.release()
         await until_shown(run, case)
-        run.terminal.acknowledges = False
-        run.client.refresh(desktop.fill(Rect(100, 100, 200, 100), (1, 2, 3)))
-        await until_shown(run, case)  # without any
+        assert faults(run) == []
+
+
+@pytest.mark.parametrize(("name", "graphics"), [("kitty 0.26, remote", "kitty"), ("xterm", "sixel")])
+async def test_a_terminal_that_answers_nothing(name: str, graphics: str, environment: Any) -> None:
+    """Such as one behind a program that swallows replies; the backend was asked for."""
+    case = replace(next(case for case in CASES if case.name == name), graphics=graphics)
+    async with app_on(case, environment, answers=False) as run:
+        desktop = run.client.desktop
+        for number in range(4):
+            run.client.refresh(desktop.fill(Rect(20 * number, 10 * number, 60, 60), (20 * number, 99, 0)))
+            await run.until(lambda: not run.app.link.damage)
+        await until_shown(run, case)
         assert faults(run) == []
 
 
