@@ -5,6 +5,7 @@ It is up in seconds without KVM, and its kernel tells what its consoles show (/d
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,9 +31,9 @@ while read -r line; do eval "$line"; done
 
 
 def kernel() -> Path:
-    found = sorted(Path("/boot").glob("vmlinuz-*"))
+    found = sorted(path for path in Path("/boot").glob("vmlinuz-*") if os.access(path, os.R_OK))
     if not found:
-        needs.missing("a kernel in /boot", "linux-image-amd64")
+        needs.missing("a kernel in /boot that can be read", "linux-image-amd64")
     return found[-1]
 
 
