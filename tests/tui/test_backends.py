@@ -20,13 +20,20 @@ import pytest
 from terminal.kitty import Rules
 from terminal.link import Link
 from terminal.personality import (
+    ALACRITTY,
     FOOT,
     GHOSTTY,
     GHOSTTY_12,
+    GNOME_TERMINAL,
     ITERM2,
     KITTY,
     KITTY_026,
+    KONSOLE,
+    LINUX,
+    TMUX,
     TMUX_IN_KITTY,
+    WEZTERM,
+    WINDOWS_TERMINAL,
     XTERM,
     XTERM_SIXEL,
     Personality,
@@ -79,6 +86,9 @@ CASES = (
     Case("xterm", XTERM_SIXEL, chosen="sixel", worst=70, mean=4),
     Case("foot", FOOT, chosen="sixel", worst=70, mean=4),
     Case("iTerm2", ITERM2, chosen="iterm2"),
+    Case("WezTerm, remote", remote(WEZTERM), chosen="kitty"),
+    Case("Konsole", KONSOLE, chosen="kitty"),
+    Case("Windows Terminal", WINDOWS_TERMINAL, chosen="sixel", worst=70, mean=4),
 )
 
 
@@ -443,3 +453,27 @@ async def test_cells_have_the_mean_of_what_they_show(kind: str, environment: Any
         await run.until(right, kind)
         run.client.refresh(run.client.desktop.type_character())
         await run.until(right, kind)
+
+
+@pytest.mark.parametrize(
+    ("personality", "chosen"),
+    [
+        *((GNOME_TERMINAL, "octant"), (ALACRITTY, "quadrant"), (XTERM, "quadrant"), (TMUX, "quadrant")),
+        *(
+            (LINUX, "half"),
+            (replace(KITTY, graphics=None), "octant"),
+            (replace(FOOT, sixel=False, da1="62;22"), "octant"),
+        ),
+    ],
+    ids=str,
+)
+async def test_the_best_cells_are_chosen_where_there_are_no_pixels(
+    personality: Personality, chosen: str, environment: Any
+) -> None:
+    environment(personality)
+    async with running(terminal=Terminal(*SIZE, personality=personality, cell=CELL)) as run:
+        await run.until(lambda: run.app.terminal_driver and not run.app.terminal_driver.undecided(), "answers")
+        await run.until(lambda: idle(run))
+        assert run.app.backend.name == chosen
+        await run.until_settled()
+        assert faults(run) == []
