@@ -7,6 +7,7 @@ measured is when our client shows the flash and when its device plays the beep.
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -22,13 +23,14 @@ from spicetui.devices.audio_null import NullBackend
 from spicetui.devices.audio_output import Output
 from spicetui.geometry import Rect
 
-from . import library, tones, videos
+from . import library, needs, tones, videos
 from .conftest import Row
 from .pulse import Monitor, Pulse
 from .scene_server import bitmaps
 from .scene_server.build import build
 from .scene_server.qxl import Copy, Draw, Effect, Image
 from .scene_server.server import SceneServer
+from .xspice import Xspice
 
 TABLE = "picture and sound of a flash and a beep"
 LIMIT_MS = 40
@@ -72,16 +74,17 @@ def clip() -> tuple[tones.Sound, dict[int, Draw]]:
 
 
 class Watcher(library.Watcher):
-    """Notes when the picture turns white."""
+    """Notes when the picture turns white in the middle of a box."""
 
-    def __init__(self) -> None:
+    def __init__(self, box: Rect = BOX) -> None:
         super().__init__()
         self.flashes: list[float] = []
         self._white = False
+        self._row, self._column = box.y + box.height // 2, box.x + box.width // 2
 
     def display_refresh(self, surface: spicetui.Surface, damage: Sequence[Rect]) -> None:
         now = time.monotonic()
-        white = bool(surface.pixels[BOX.y + HEIGHT // 2, BOX.x + WIDTH // 2, :3].min() > 180)
+        white = bool(surface.pixels[self._row, self._column, :3].min() > 180)
         if white and not self._white:
             self.flashes.append(now)
         self._white = white
@@ -101,6 +104,74 @@ class Ear:
         if len(loud) and self._quiet + loud[0] > RATE // 20:
             self.beeps.append(now + loud[0] / RATE)
         self._quiet = len(block) // 4 - loud[-1] if len(loud) else self._quiet + len(block) // 4
+
+
+# --- ffplay in Xspice
+
+PLAYER_BUFFER = 2048 / RATE
+"""Seconds of sound that ffplay gives to its device at once. It takes the device to be one more behind than SDL's disk
+driver is, which writes it out at once; so it shows its pictures by so much too late, and this clip beeps later."""
+PACE_MS = "43"
+"""Milliseconds that SDL waits for each buffer: a bit more than it holds, so that none piles up in the pipe."""
+MOVIE_FLASHES = tuple(3.0 + n for n in range(8))
+MOVIE = Rect(100, 100, 640, 360)
+
+
+def write_movie(path: Path) -> Path:
+    """Moving blocks at 25 frames a second with white flashes, and the beeps."""
+    import av
+
+    rng = np.random.default_rng(1)
+    coarse = (MOVIE.height // 8, MOVIE.width // 8, 3)
+    dark = [rng.integers(0, 90, coarse, np.uint8).repeat(8, 0).repeat(8, 1) for _ in range(8)]
+    seconds = int(MOVIE_FLASHES[-1]) + 2
+    times = np.arange(seconds * RATE) / RATE - PLAYER_BUFFER
+    loud = np.any([(flash <= times) & (times < flash + FLASH_SECONDS) for flash in MOVIE_FLASHES], axis=0)
+    sound = (12_000 * np.cos(2 * np.pi * 1000 * times) * loud).astype("<i2").repeat(2)
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("mjpeg", rate=25)
+        video.width, video.height, video.pix_fmt, video.bit_rate = MOVIE.width, MOVIE.height, "yuvj420p", 20_000_000
+        track = file.add_stream("pcm_s16le", rate=RATE)
+        track.layout = "stereo"
+        for number in range(seconds * 25):
+            at = number / 25
+            flash = any(one <= at < one + FLASH_SECONDS for one in MOVIE_FLASHES)
+            pixels = np.full_like(dark[0], 255) if flash else dark[number % len(dark)]
+            picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuvj420p")
+            picture.pts = number
+            file.mux(video.encode(picture))
+            block = av.AudioFrame.from_ndarray(sound[None, number * 2 * FRAME : (number + 1) * 2 * FRAME], format="s16")
+            block.sample_rate, block.pts = RATE, number * FRAME
+            file.mux(track.encode(block))
+    return path
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "h264"])
+async def test_ffplay_in_xspice(codec: str, private: Path, row: Row) -> None:
+    """A player that keeps its picture with its sound, through the X server's named pipe."""
+    videos.needs_gstreamer()
+    movie = write_movie(private / "movie.mkv")
+    pipes = private / "pipes"
+    pipes.mkdir()
+    ear, watcher = Ear(), Watcher(MOVIE)
+    sink = Output([NullBackend(ear.heard)])
+    with Xspice(
+        private, streaming="all", video_codecs=CODECS[codec], compression="auto_glz", clients=False, sound=pipes
+    ) as server:
+        connector = library.connector(server.address())
+        async with await spicetui.connect(connector, watcher, options=spicetui.Options(audio=sink)) as client:
+            await client.wait_frame()
+            os.mkfifo(pipes / "sound")
+            words = [
+                "env", "SDL_AUDIODRIVER=disk", f"SDL_DISKAUDIOFILE={pipes / 'sound'}", f"SDL_DISKAUDIODELAY={PACE_MS}",
+                needs.program("ffplay"), "-v", "error", "-noborder", "-left", str(MOVIE.x), "-top", str(MOVIE.y),
+                "-autoexit", str(movie),
+            ]  # fmt: skip
+            with server.start(words) as player:
+                await asyncio.to_thread(player.wait)
+            sink.close()
+    near = [min(watcher.flashes, key=lambda flash: abs(flash - beep)) for beep in ear.beeps]
+    judge(row, "ffplay in Xspice, clock", near, ear.beeps, client, len(MOVIE_FLASHES))
 
 
 def beeps_of(monitor: Monitor) -> list[float]:
@@ -131,8 +202,15 @@ async def play(server: SceneServer, sink: spicetui.AudioSink) -> tuple[Watcher, 
     return watcher, client
 
 
-def judge(row: Row, name: str, flashes: list[float], beeps: list[float], client: spicetui.Client) -> None:
-    assert len(flashes) == len(beeps) == len(FLASHES), f"{len(flashes)} flashes, {len(beeps)} beeps"
+def judge(
+    row: Row,
+    name: str,
+    flashes: list[float],
+    beeps: list[float],
+    client: spicetui.Client,
+    expected: int = len(FLASHES),
+) -> None:
+    assert len(flashes) == len(beeps) == expected, f"{len(flashes)} flashes, {len(beeps)} beeps"
     apart = [(flash - beep) * 1000 for flash, beep in zip(flashes, beeps, strict=True)]
     ((codec, counts),) = client.displays[0].streams.played().items()
     row(
@@ -146,7 +224,7 @@ def judge(row: Row, name: str, flashes: list[float], beeps: list[float], client:
         dropped=counts.dropped,
     )
     assert abs(statistics.median(apart)) <= LIMIT_MS, apart
-    assert sorted(map(abs, apart))[-2] <= LIMIT_MS, apart
+    assert sorted(map(abs, apart))[-2] <= LIMIT_MS, apart  # an encoder may leave out the very frame of a flash
 
 
 @pytest.mark.parametrize("codec", CODECS)

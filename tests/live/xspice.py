@@ -81,7 +81,9 @@ class Xspice:
         tls: Certificates | None = None,
         surfaces: bool = True,
         clients: bool = True,
+        sound: Path | None = None,
     ) -> None:
+        """*sound*: a folder; what is written to a named pipe that is made there is played."""
         self.directory = directory
         self.password = password
         self.tls = tls
@@ -102,6 +104,7 @@ class Xspice:
             "SpiceX509CertFile": None if tls is None else str(tls.server),
             "SpiceX509KeyFile": None if tls is None else str(tls.key),
             "EnableSurfaces": "True" if surfaces else "False",
+            "SpicePlaybackFIFODir": None if sound is None else str(sound),
         }
 
     def __enter__(self) -> Self:
