@@ -5,10 +5,9 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 
-from .caps import Caps
+from .caps import Caps, split_name
 
 _SECONDS = 0.5
-_WITH_PLACEHOLDERS = ("kitty", "ghostty")
 
 
 def ask_tmux(caps: Caps) -> Caps:
@@ -17,7 +16,7 @@ def ask_tmux(caps: Caps) -> Caps:
         return caps
     try:
         answer = subprocess.run(
-            ["tmux", "display-message", "-p", "#{client_termname}|#{allow-passthrough}"],
+            ["tmux", "display-message", "-p", "#{client_termname}|#{allow-passthrough}|#{client_termtype}"],
             capture_output=True,
             timeout=_SECONDS,
             check=True,
@@ -28,9 +27,18 @@ def ask_tmux(caps: Caps) -> Caps:
 
 
 def learn_tmux(caps: Caps, answer: str) -> Caps:
-    """*answer*: the name of the terminal around tmux, and its option allow-passthrough."""
-    name, _, passes = answer.strip().partition("|")
-    around = name.lower() if name.isprintable() and len(name) < 64 else ""
+    """*answer*: $TERM of the terminal around tmux, tmux's allow-passthrough, and what that terminal calls itself."""
+    term, passes, name = [*answer.strip().split("|"), "", ""][:3]
+    around = (name or term).lower()
+    if not around.isprintable() or len(around) > 64:
+        around = ""
     passing = passes in ("on", "all", "1", "2")
-    known = any(kind in around for kind in _WITH_PLACEHOLDERS)
-    return replace(caps, around=around, passthrough=passing, kitty_graphics=known and passing)
+    kind, version = split_name(around)
+    known = kind == "kitty" and version >= (0, 28) or "ghostty" in around or (not name and "kitty" in term.lower())
+    return replace(
+        caps,
+        around=around,
+        passthrough=passing,
+        kitty_graphics=known and passing,
+        kitty_edits=kind == "kitty" and version >= (0, 28),
+    )

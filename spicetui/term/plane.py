@@ -78,6 +78,7 @@ class Plane(ABC):
     def __init__(self, backdrop: int = 0) -> None:
         self.backdrop = backdrop
         self.quality = 0
+        self.failure = ""  #: why nothing is sent any more: the terminal refuses it
         self.size = Size(0, 0)  #: in cells
         self.mapping: Mapping | None = None
         #: (rows, columns): cells that the compositor let us paint last

@@ -316,6 +316,11 @@ class SpiceApp(App[int]):
         if self.terminal_driver is not None:
             self.terminal_driver.writer.control(self.view.plane.enter())
 
+    def backend_failed(self, reason: str) -> None:
+        """The terminal refuses what the backend sends: cells always work."""
+        self.say(f"The terminal refuses {self.backend.title}: {reason}", severity="warning")
+        self.use_backend("text" if self._backend_wanted == "auto" else "quadrant")
+
     def frame_acknowledged(self, seconds: float) -> None:
         self.view.presenter.acknowledged(seconds)
 
@@ -395,7 +400,16 @@ class SpiceApp(App[int]):
         self.guest.paste(event.text)
         return True
 
+    def _begin_update(self) -> None:
+        super()._begin_update()
+        if self._sync_available and self.terminal_driver is not None:
+            # kitty before 0.33 may lose the first sequence of a synchronised update.
+            self.terminal_driver.write("\r")
+
     def take_focus(self, gained: bool) -> None:
+        if gained and self.terminal_driver is not None and self.terminal_driver.caps.tmux and self.view.plane.graphics:
+            self.view.plane.forget()  # tmux hands nothing on while its window is hidden
+            self.view.presenter.schedule()
         self.edge_pan.stop()
         self.guest.focus(gained)
 

@@ -145,6 +145,8 @@ class Presenter:
         update = plane.update(view.origin)
         if update is None:
             self._refines = False
+            if plane.failure:
+                view.app.backend_failed(plane.failure)
             return
         if not update.heavy:
             self._send(driver, plane, update, update.encode())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from terminal.terminal import Terminal
+from textual.widgets import Input, TextArea
 
 from spicetui.geometry import Rect
 
@@ -89,8 +90,10 @@ async def test_its_text_is_searched_and_copied() -> None:
         await run.until(lambda: shows_text(run), "text")
         run.type(b"\x1dy")
         await run.until(lambda: "/ search" in run.terminal.text, "the dialog")
-        run.type(b"/floppy\r")
-        await run.until(lambda: "floppy" in run.terminal.text, "what is searched for")
+        run.type(b"/")
+        await run.until(lambda: isinstance(run.app.focused, Input), "the field")
+        run.type(b"floppy\r")
+        await run.until(lambda: isinstance(run.app.focused, TextArea) and run.app.focused.selected_text, "found")
         run.type(b"y")
         await run.until(lambda: run.terminal.clipboard == b"Floppy", "the selection on the clipboard")
         run.type(b"\x1b")
