@@ -19,6 +19,7 @@ Indexes = npt.NDArray[np.uint8]
 
 SMALL = 1 << 16  # pixels up to which a palette for them alone is cheap
 _FAR_SHARE = 256  # a large picture with more than one of so many pixels in a far colour is of another scene
+_NOISE_ROWS = 16  # one of so many rows is looked at for noise
 _LEAST_NEAR = 9 * 12 * 12  # the (weighted) square of a distance that is near whatever the palette
 _NEAR = 16 * 9 * 64 // 3  # how many mean errors of a palette's own colours, in 15-bit squares, are near
 
@@ -102,11 +103,12 @@ class Palettes:
     def index(self, pictures: Sequence[Words], limit: int, calm: int = 0, fresh: bool = False) -> Indexed:
         """The pictures, none of them empty, with at most *limit* (1 … 256) colours together.
 
-        *fresh*: as good as it can be; else a palette that was made before may do, and those of many colours lose
+        *fresh*: as good as it can be; else a palette that was made before may do, and noisy ones of many colours lose
         differences of pixels side by side up to *calm* (the square of a distance, see :func:`._sixel.index`).
         """
         pixels = sum(picture.size for picture in pictures)
         large = pixels > SMALL
+        calm = calm if not fresh and _noisy(pictures) else 0
         kept = self._kept.get(large)
         if kept is None or kept.limit != limit:
             kept = Palette(limit)
@@ -117,7 +119,17 @@ class Palettes:
                 self._kept[large] = palette
                 return Indexed(result, palette.colors, not palette.exact)
         palette = Palette.of(pictures, limit)
-        result, _, _ = palette.indexes(pictures, 0 if fresh else calm)
+        result, _, _ = palette.indexes(pictures, calm)
         if large or palette.exact:
             self._kept[large] = palette
-        return Indexed(result, palette.colors, not palette.exact and not fresh)
+        return Indexed(result, palette.colors, not palette.exact and calm > 0)
+
+
+def _noisy(pictures: Sequence[Words]) -> bool:
+    """Whether more than one of four pixels is of another colour than the one beside it."""
+    different = pairs = 0
+    for picture in pictures:
+        rows = picture[::_NOISE_ROWS] & 0xF8F8F8
+        different += int(np.count_nonzero(rows[:, 1:] != rows[:, :-1]))
+        pairs += rows[:, 1:].size
+    return 4 * different > pairs

@@ -211,6 +211,15 @@ def test_a_palette_is_kept_until_the_scene_changes() -> None:
     assert not best.approximate
 
 
+def test_slopes_are_not_calmed() -> None:
+    y, x = np.mgrid[0:300, 0:400].astype(np.uint32)
+    picture = ((x >> 1) << 16 | (y >> 1) << 8 | (x + y) >> 2).astype(np.uint32)
+    indexed = Palettes().index([picture], 256, calm=600)
+    best = Palettes().index([picture], 256, fresh=True)
+    assert not indexed.approximate
+    assert np.array_equal(indexed.pictures[0], best.pictures[0])
+
+
 def test_a_small_picture_of_few_colours_is_always_exact() -> None:
     palettes = Palettes()
     for seed in (0, 2, 4, 0):
