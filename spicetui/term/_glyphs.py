@@ -48,20 +48,24 @@ def _cell(
     out: cython.p_uint,
     to: cython.Py_ssize_t,
 ) -> cython.void:
-    """Writes character (0 for none), foreground and background."""
+    """Writes character (0 for none), foreground and background, both 0 where there are more colours."""
     x: cython.Py_ssize_t
     y: cython.Py_ssize_t
-    _y: cython.Py_ssize_t
     place: cython.Py_ssize_t = at
     word: cython.int
-    low: cython.int = words[at] & 0xFFFFFF
-    high: cython.int = low
-    for _y in range(down):
+    back: cython.int = words[at] & 0xFFFFFF
+    front: cython.int = back
+    top: cython.Py_ssize_t = down  # the first row that has two colours
+    for y in range(down):
         for x in range(across):
             word = words[place + x] & 0xFFFFFF
-            low = word if word < low else low
-            high = word if word > high else high
+            front = word if word != back else front
+        if front != back:
+            top = y
+            break
         place += stride
+    low: cython.int = back if back < front else front
+    high: cython.int = front if back < front else back
     out[to + 1] = high
     out[to + 2] = low
     if low == high:
@@ -71,19 +75,21 @@ def _cell(
     first: cython.uint = 0
     second: cython.uint = 0
     inside: cython.int
-    place = at
-    for y in range(down):
+    for y in range(top, down):
         for x in range(across):
             word = words[place + x] & 0xFFFFFF
-            inside = -(word == high)
-            other |= (word != high) & (word != low)
+            inside = -(word == front)
+            other |= (word != front) & (word != back)
             first += inside & weights[32 * y + x]
             second += inside & weights[1024 + 32 * y + x]
         if other:
-            out[to] = 0
+            out[to] = out[to + 1] = out[to + 2] = 0
             return
         place += stride
     all_bits: cython.uint = 0xFFFFFFFF  # a number that C's unsigned keeps by itself
+    if front == low:  # the hash of the darker pixels: turn it round
+        first = total1 - first
+        second = total2 - second
     first &= all_bits
     second &= all_bits
     bright: cython.uint = _find(slots, mask, first, second)
@@ -151,7 +157,8 @@ def match(
     out: memoryview,
 ) -> int:
     """Reads the cells of *rect* into *out*, three words each: character, foreground, background.  Returns how many
-    are no known glyph; their character is 0.  A cell of one colour is a space.
+    are no known glyph; their character is 0, and so are their colours if they have more than two.  A cell of one
+    colour is a space.
 
     *pixels* are words, *width* of them in a row; the grid has *columns* cells of *cell* pixels and begins at
     *origin*.  It stops behind a row of cells by which more than *limit* did not match.

@@ -47,8 +47,8 @@ def match(
         code = np.where(low == high, 0x20, code)
         line = target[y, x0:x1]
         line[:, 0] = code
-        line[:, 1] = np.where(inverse, low, high)
-        line[:, 2] = np.where(inverse, high, low)
+        line[:, 1] = np.where(inverse, low, high) * two
+        line[:, 2] = np.where(inverse, high, low) * two
         unmatched += int(np.count_nonzero(code == 0))
         if unmatched > limit:
             break
