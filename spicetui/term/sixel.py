@@ -30,8 +30,8 @@ from .rectangles import Cells, cover
 from .sixel_palette import Indexes, Palettes, Words
 
 COLORS = (256, 64, 16)  # by quality
-# By quality, for noisy pictures in motion with more colours than that.  Measured on video with noise of four levels: with
-# 256 colours it takes 62 % of the bytes away at 34.7 instead of 38.5 dB, with 64 38 % at 34.7 instead of 34.9 dB.
+# By quality, for noisy pictures in motion with more colours than that.  Measured on video with noise of four levels:
+# with 256 colours it takes 62 % of the bytes away at 34.7 instead of 38.5 dB, with 64 38 % at 34.7 instead of 34.9 dB.
 CALM = (600, 600, 0)
 MOST_REGISTERS = 256
 BAND = 6  # rows of pixels that a sixel covers
