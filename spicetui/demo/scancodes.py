@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..keymap.keys import Key
-from ..keymap.layouts.us import KEYS
+from ..keymap.layout import load_layout
 from ..wire.enums import KeyboardModifierFlags
 
 _KEYPAD = {
@@ -57,7 +57,7 @@ def text_of(key: int, shift: bool, locks: KeyboardModifierFlags) -> str:
         return _ALWAYS[Key(key)]
     if key in _KEYPAD:
         return _KEYPAD[Key(key)] if bool(locks & KeyboardModifierFlags.NUM_LOCK) is not shift else ""
-    levels = KEYS.get(key)  # type: ignore[call-overload]
+    levels = load_layout("us").keys.get(key)  # type: ignore[call-overload]
     if not levels:
         return ""
     if levels[0].isalpha() and locks & KeyboardModifierFlags.CAPS_LOCK:

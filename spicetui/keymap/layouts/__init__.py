@@ -1,1 +1,0 @@
-"""One keyboard layout a file: ``KEYS`` maps a key to its characters by level."""
