@@ -21,7 +21,7 @@ from ..geometry import Point, Rect, Size
 from .kitty_tiles import Tile, changed_parts, exact_parts, grid, runs
 from .kitty_updates import KittyUpdate, Sent, Work, deletion
 from .packing import pack_rgba
-from .payloads import EXACT, HALF, QUALITIES, is_exact
+from .payloads import EXACT, PALETTE, QUALITIES, halvings, is_exact
 from .pixels import PixelPlane
 from .placeholders import placeholders
 from .plane import Update
@@ -137,7 +137,7 @@ class KittyPlane(PixelPlane):
         """Another image is to be made for the tile."""
         self._retire(tile)
         tile.image = self._new_image()
-        tile.half = False
+        tile.halvings = 0
         self._set_wanted_text(tile)
         self.dirty[tile.cells.slices()] = 1
         self.coarse[tile.cells.slices()] = 0
@@ -196,11 +196,13 @@ class KittyPlane(PixelPlane):
         file = self._file(tile, work) if most or not (self.edits and tile.sent) else None
         quality = EXACT if file is not None else min(self.quality, QUALITIES - 1)
         whole = tile.whole
-        if file is not None or (quality == HALF and most):
+        if file is not None or (halvings(quality) and most):
             parts = [whole]
-        half = quality == HALF and (parts == [whole] or tile.half) and file is None
-        if not (tile.sent and self.edits and half == tile.half):
-            self._create(tile, file, quality, half, work)
+        halved = halvings(quality) if file is None else 0
+        if parts != [whole]:  # a part of it does not change how fine the image is
+            halved = min(halved, tile.halvings)
+        if not (tile.sent and self.edits and halved == tile.halvings):
+            self._create(tile, file, quality, halved, work)
             parts = [whole]
         else:
             for rect in parts:
@@ -218,34 +220,36 @@ class KittyPlane(PixelPlane):
         across, down = self.cell_px
         return Rect(cells.x * across, cells.y * down, cells.width * across, cells.height * down)
 
-    def _create(self, tile: Tile, file: SharedFile | None, quality: int, half: bool, work: Work) -> None:
+    def _create(self, tile: Tile, file: SharedFile | None, quality: int, halved: int, work: Work) -> None:
         """A new image for a tile; the old one goes when the new one has been placed."""
         if tile.sent:
             self._renew(tile)
-        tile.sent, tile.half, tile.edited = True, half, False
+        tile.sent, tile.halvings, tile.edited = True, halved, False
         work.created.append(tile)
         area = self._px(tile.cells)
         width, height = tile.image_size
         keys = b"a=t,i=%d,s=%d,v=%d,%b" % (tile.image, width, height, self._quiet)
-        work.uploads.append(self._sent(tile, keys, self._quiet, area, file, HALF if half else min(quality, HALF - 1)))
+        work.uploads.append(self._sent(tile, keys, self._quiet, area, file, self._as_fine(tile, quality)))
         if self.placeholders:
             work.prepared.append(b"\x1b_Ga=p,U=1,i=%d,c=%d,r=%d,%b\x1b\\" % (tile.image, *tile.cells[2:], self._quiet))
 
     def _edit(self, tile: Tile, rect: Rect, file: SharedFile | None, quality: int, work: Work) -> None:
         tile.edited = True
         inside = self._px(rect)
-        if tile.half:  # of its image each pixel is four
-            right, bottom = (inside.right + 1) // 2, (inside.bottom + 1) // 2
-            target = Rect.from_edges(inside.x // 2, inside.y // 2, right, bottom)
-            inside = Rect(2 * target.x, 2 * target.y, 2 * target.width, 2 * target.height)
-        else:
-            target = inside
-            quality = min(quality, HALF - 1)
+        size = 1 << tile.halvings  # of the image's pixels
+        target = shrunk(inside, size)
+        inside = Rect(size * target.x, size * target.y, size * target.width, size * target.height)
+        quality = self._as_fine(tile, quality)
         whole = self._px(tile.cells)
         area = inside.translate(whole.x, whole.y).intersect(whole)
         command = b"a=f,i=%d,r=1,%b" % (tile.image, self._quiet)
         keys = b"%b,x=%d,y=%d,s=%d,v=%d,X=1" % (command, *target)
         work.edits.append(self._sent(tile, keys, command, area, file, quality))
+
+    @staticmethod
+    def _as_fine(tile: Tile, quality: int) -> int:
+        """The quality nearest to *quality* that fits the tile's image."""
+        return PALETTE + tile.halvings if tile.halvings else min(quality, PALETTE)
 
     def _sent(
         self, tile: Tile, keys: bytes, more: bytes, area: Rect, file: SharedFile | None, quality: int
@@ -282,8 +286,7 @@ class KittyPlane(PixelPlane):
         cut = b""
         if rect != tile.whole:
             part = self._px(rect)
-            if tile.half:
-                part = Rect(part.x // 2, part.y // 2, (part.width + 1) // 2, (part.height + 1) // 2)
+            part = shrunk(part, 1 << tile.halvings)
             cut = b"x=%d,y=%d,w=%d,h=%d," % part
         return self.place_cursor(origin, cells.x, cells.y) + b"\x1b_Ga=p,i=%d,p=%d,%bc=%d,r=%d,C=1,%b\x1b\\" % (
             tile.image, number + 1, cut, cells.width, cells.height, self._quiet,
@@ -390,3 +393,8 @@ class KittyPlane(PixelPlane):
     def close(self) -> None:
         self.shared_files = False
         self._close_files()
+
+
+def shrunk(rect: Rect, size: int) -> Rect:
+    """The pixels that have any of *rect*'s, where a pixel is *size* times as large."""
+    return Rect.from_edges(rect.x // size, rect.y // size, -(-rect.right // size), -(-rect.bottom // size))

@@ -27,7 +27,7 @@ class Tile:
         self.size = Size(cells.width * cell_px.width, cells.height * cell_px.height)  # pixels
         self.image = image
         self.sent = False
-        self.half = False  # the image has half the resolution
+        self.halvings = 0  # of the image's resolution
         self.edited = False  # the image was changed since it was made
         self.placed: list[tuple[Point, Rect]] = []  # by number: the view's origin, and cells of the tile
         self._files: list[SharedFile] = []
@@ -43,8 +43,8 @@ class Tile:
 
     @property
     def image_size(self) -> Size:
-        width, height = self.size
-        return Size((width + 1) // 2, (height + 1) // 2) if self.half else self.size
+        size = 1 << self.halvings
+        return Size(-(-self.size.width // size), -(-self.size.height // size))
 
     def take_file(self, files: SharedFiles, update: int) -> SharedFile | None:
         """One that is free, for that update; None when all are in use."""

@@ -19,13 +19,18 @@ from PIL import Image
 
 from .packing import UNKNOWN, Words, five_bits, halved, pack_indexes, pack_rgb
 
-QUALITIES = 4  #: exact; five bits a channel; a palette; a palette and half the resolution
-EXACT, FIVE_BITS, PALETTE, HALF = range(QUALITIES)
+QUALITIES = 5  #: exact; five bits a channel; a palette; a palette and half, or a quarter, of the resolution
+EXACT, FIVE_BITS, PALETTE, HALF, QUARTER = range(QUALITIES)
 
 _COLORS = 256
 _SMALL = 1024  # pixels; a palette would cost more than it saves
 _SAMPLES = 1 << 12  # pixels that a palette is made from; more take long and hardly better it
 _WORSE = 1.5  # times the error a palette began with; then the scene is another
+
+
+def halvings(quality: int) -> int:
+    """How many times the resolution is halved."""
+    return max(0, quality - PALETTE)
 
 
 class Payload(NamedTuple):
@@ -95,10 +100,10 @@ class Encoder:
         self._error = 0.0
 
     def encode(self, words: Words, quality: int) -> Payload:
-        """*words* (h, w); HALF gives an image of half the size."""
-        if quality == HALF:
+        """*words* (h, w); HALF gives an image of half the size, QUARTER of a quarter."""
+        for _ in range(halvings(quality)):
             words = halved(words)
-        if quality == EXACT or (words.size < _SMALL and quality != HALF):
+        if quality == EXACT or (words.size < _SMALL and not halvings(quality)):
             return rgb(words)
         if quality == FIVE_BITS:
             return rgb(five_bits(words))
@@ -123,7 +128,7 @@ class Encoder:
 
 def is_exact(words: Words, quality: int) -> bool:
     """Whether :meth:`Encoder.encode` loses nothing."""
-    return quality == EXACT or (quality != HALF and words.size < _SMALL)
+    return quality == EXACT or (not halvings(quality) and words.size < _SMALL)
 
 
 def _adaptive(words: Words) -> Words:

@@ -277,7 +277,7 @@ def test_a_moved_view_takes_its_images_along(scene: Scene) -> None:
     assert not [error for error in scene.terminal.errors if "ENOENT" not in error]
 
 
-@pytest.mark.parametrize("quality", [payloads.FIVE_BITS, payloads.PALETTE, payloads.HALF])
+@pytest.mark.parametrize("quality", [payloads.FIVE_BITS, payloads.PALETTE, payloads.HALF, payloads.QUARTER])
 @pytest.mark.parametrize("name", ["line", "line, whole images", "placeholders", "tmux"])
 def test_coarse_pictures_come_near_and_are_refined(name: str, quality: int) -> None:
     scene = Scene(WAYS[name])

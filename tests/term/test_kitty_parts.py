@@ -126,6 +126,7 @@ def test_a_palette_is_kept_while_it_fits() -> None:
 def test_half_a_picture() -> None:
     words = np.full((31, 45), 0x4080C0, np.uint32)
     assert _opened(Encoder().encode(words, payloads.HALF).data).shape == (16, 23)
+    assert _opened(Encoder().encode(words, payloads.QUARTER).data).shape == (8, 12)
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=9, max_size=9), min_size=1, max_size=7))
