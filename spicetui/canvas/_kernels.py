@@ -453,6 +453,144 @@ def bilinear(
             y += step_y
 
 
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def _within(index: cython.longlong, size: cython.longlong, repeat: cython.int) -> cython.longlong:
+    """Inside of a picture of that size by its repeat mode (none, normal, pad, reflect); -1 for nothing."""
+    if 0 <= index < size:
+        return index
+    if repeat == 0:
+        return -1
+    if repeat == 2:
+        return 0 if index < 0 else size - 1
+    if repeat == 1:
+        index %= size
+        return index + size if index < 0 else index
+    index %= 2 * size
+    if index < 0:
+        index += 2 * size
+    return index if index < size else 2 * size - 1 - index
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def _mixed(
+    a: cython.uint, b: cython.uint, across: cython.uint, c: cython.uint, d: cython.uint, down: cython.uint
+) -> cython.uint:
+    """Between the upper two pixels and the lower two, by weights of seven bits."""
+    total: cython.uint = 0
+    shift: cython.uint
+    upper: cython.uint
+    lower: cython.uint
+    for shift in range(0, 32, 8):
+        upper = (a >> shift & 255) * (128 - across) + (b >> shift & 255) * across
+        lower = (c >> shift & 255) * (128 - across) + (d >> shift & 255) * across
+        total |= (upper * (128 - down) + lower * down) >> 14 << shift
+    return total
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _transformed(
+    out: cython.p_uint,
+    to: cython.Py_ssize_t,
+    pixels: cython.p_uint,
+    stride: cython.Py_ssize_t,
+    width: cython.longlong,
+    height: cython.longlong,
+    x: cython.longlong,
+    y: cython.longlong,
+    step_x: cython.longlong,
+    step_y: cython.longlong,
+    count: cython.Py_ssize_t,
+    repeat: cython.int,
+    smooth: cython.bint,
+    high: cython.uint,
+) -> cython.void:
+    """One row; x and y are in 16.16 the pixel that counts, or the upper left one of four."""
+    index: cython.Py_ssize_t
+    left: cython.longlong
+    right: cython.longlong
+    top: cython.longlong
+    bottom: cython.longlong
+    a: cython.uint
+    b: cython.uint
+    c: cython.uint
+    d: cython.uint
+    for index in range(count):
+        left = _within(x >> 16, width, repeat)
+        top = _within(y >> 16, height, repeat)
+        a = pixels[top * stride + left] | high if left >= 0 and top >= 0 else 0
+        if smooth:
+            right = _within((x >> 16) + 1, width, repeat)
+            bottom = _within((y >> 16) + 1, height, repeat)
+            b = pixels[top * stride + right] | high if right >= 0 and top >= 0 else 0
+            c = pixels[bottom * stride + left] | high if left >= 0 and bottom >= 0 else 0
+            d = pixels[bottom * stride + right] | high if right >= 0 and bottom >= 0 else 0
+            a = _mixed(a, b, x >> 9 & 127, c, d, y >> 9 & 127)
+        out[to + index] = a
+        x += step_x
+        y += step_y
+
+
+def transformed(
+    out: memoryview,
+    size: tuple[int, int],
+    pixels: memoryview,
+    stride: cython.Py_ssize_t,
+    picture: tuple[int, int],
+    place: tuple[int, int],
+    across: tuple[int, int],
+    down: tuple[int, int],
+    repeat: cython.int,
+    smooth: cython.bint,
+    opaque: cython.bint,
+) -> None:
+    """A picture under a transformation into packed rows of *out*; sizes are (width, height).
+
+    *place* in 16.16 is where the first pixel comes from, *across* and *down* how far the next one in a row and in a
+    column is from it. Nearest takes the pixel there, *smooth* the four whose upper left one that is.
+    """
+    o: cython.p_uint = pointer32(out)
+    p: cython.p_uint = pointer32(pixels)
+    count: cython.Py_ssize_t = size[0]
+    rows: cython.Py_ssize_t = size[1]
+    width: cython.longlong = picture[0]
+    height: cython.longlong = picture[1]
+    x: cython.longlong = place[0]
+    y: cython.longlong = place[1]
+    across_x: cython.longlong = across[0]
+    across_y: cython.longlong = across[1]
+    down_x: cython.longlong = down[0]
+    down_y: cython.longlong = down[1]
+    high: cython.uint = 0xFF if opaque else 0
+    row: cython.Py_ssize_t
+    high <<= 24
+    with cython.nogil:
+        for row in range(rows):
+            _transformed(
+                o,
+                row * count,
+                p,
+                stride,
+                width,
+                height,
+                x + row * down_x,
+                y + row * down_y,
+                across_x,
+                across_y,
+                count,
+                repeat,
+                smooth,
+                high,
+            )
+
+
 def glyph(
     out: memoryview,
     at: cython.Py_ssize_t,

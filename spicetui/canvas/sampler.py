@@ -7,9 +7,10 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.pixmap import Array, PixelFormat
+from ..codecs.pixmap import Array, PixelFormat, view, whole_rows
 from ..errors import CodecError
 from ..wire.display import Transform
+from . import _kernels
 from .convert import Words, to_argb
 
 Indices = npt.NDArray[np.int64]
@@ -39,6 +40,7 @@ class Repeat(IntEnum):
 Floats = npt.NDArray[np.float32]
 
 _IDENTITY = Transform(_ONE, 0, 0, 0, _ONE, 0)
+_WORDS = (PixelFormat.XRGB, PixelFormat.ARGB)
 _NEAREST = (Filter.FAST, Filter.NEAREST)
 
 
@@ -64,6 +66,8 @@ def fetch(
             return to_argb(pixels[y1 : y1 + height, x1 : x1 + width], fmt)
     matrix = transform or _IDENTITY
     nearest = filter in _NEAREST or transform is None
+    if _kernels.COMPILED and not wide and (fmt in _WORDS or pixels.size <= width * height):
+        return _transformed(pixels, fmt, size, origin, matrix, nearest, repeat)
     x = np.arange(origin[0], origin[0] + width, dtype=np.int64)
     out = np.empty((height, width, 4), np.float32) if wide else np.empty((height, width), np.uint32)
     rows = max(1, _ROWS // width)
@@ -79,6 +83,47 @@ def fetch(
             interpolate = _interpolate_wide if wide else _interpolate
             out[at : at + rows] = interpolate(pixels, fmt, horizontal - _HALF, vertical - _HALF, repeat)
     return out
+
+
+def _transformed(
+    pixels: Array,
+    fmt: PixelFormat,
+    size: tuple[int, int],
+    origin: tuple[int, int],
+    m: Transform,
+    nearest: bool,
+    repeat: Repeat,
+) -> Words:
+    (width, height), (x, y) = size, origin
+    edges_x, edges_y = ((start, start + length - 1) for start, length in zip(origin, size, strict=True))
+    corners = [_centre(m, column, row) for column in edges_x for row in edges_y]
+    if max(pixels.shape) >= 0x7FFF or any(abs(v) >= (1 << 31) - 2 * _ONE for corner in corners for v in corner):
+        raise CodecError("picture transformed beyond what 16.16 fixed point holds")
+    words = whole_rows(pixels if fmt is PixelFormat.XRGB else to_argb(pixels, fmt))
+    out = np.empty((height, width), np.uint32)
+    less = 1 if nearest else _HALF
+    first_x, first_y = _centre(m, x, y)
+    _kernels.transformed(
+        view(out),
+        size,
+        view(words),
+        words.strides[0] // 4,
+        (words.shape[1], words.shape[0]),
+        (first_x - less, first_y - less),
+        (m.t00, m.t10),
+        (m.t01, m.t11),
+        repeat,
+        not nearest,
+        fmt is PixelFormat.XRGB,
+    )
+    return out
+
+
+def _centre(m: Transform, x: int, y: int) -> tuple[int, int]:
+    return (
+        m.t00 * x + m.t01 * y + m.t02 + ((m.t00 + m.t01 + 1) >> 1),
+        m.t10 * x + m.t11 * y + m.t12 + ((m.t10 + m.t11 + 1) >> 1),
+    )
 
 
 def _centres(m: Transform, x: Indices, y: Indices) -> tuple[Indices, Indices]:

@@ -14,13 +14,14 @@ import numpy.typing as npt
 import pytest
 
 import spicetui.canvas
-from spicetui.canvas import _kernels, draw_text, scale
+from spicetui.canvas import _kernels, draw_text, sampler, scale
 from spicetui.canvas.blend import FACTORS, Operator, combine, plane
 from spicetui.canvas.convert import from_argb
 from spicetui.canvas.draw_rop3 import ternary
 from spicetui.codecs.pixmap import PixelFormat, view
+from spicetui.errors import CodecError
 from spicetui.geometry import Point
-from spicetui.wire.display import RasterGlyph, String
+from spicetui.wire.display import RasterGlyph, String, Transform
 
 from .golden import NAMES, Player, digest, scenes
 
@@ -123,6 +124,49 @@ def test_bilinear(kernels: Any, numpy_only: None, fmt: PixelFormat) -> None:
             places = (first_x - 0x8000, step_x, first_y - 0x8000, step_y)
             kernels.bilinear(view(out), view(pixels.copy()), 9, 9, 7, *places, 6, 5, fmt is PixelFormat.XRGB)
             assert np.array_equal(out, scale.bilinear(pixels, fmt, x, y))
+
+
+@pytest.mark.parametrize("filter_", [sampler.Filter.NEAREST, sampler.Filter.BILINEAR])
+@pytest.mark.parametrize("fmt", [PixelFormat.ARGB, PixelFormat.XRGB])
+def test_transformed(
+    kernels: Any, numpy_only: None, monkeypatch: pytest.MonkeyPatch, fmt: PixelFormat, filter_: sampler.Filter
+) -> None:
+    monkeypatch.setattr(sampler, "_kernels", kernels)
+    assert not kernels.COMPILED
+    rng = np.random.default_rng(8)
+    nearest = filter_ is sampler.Filter.NEAREST
+    for pixels in pictures(9, (7, 9)):
+        wide = np.zeros((7, 11), np.uint32)
+        wide[:, 1:10] = pixels
+        strided = (wide[:, 1:10], pixels[::-1]) if kernels is _kernels else ()  # which memoryviews cannot cast
+        for source in (pixels, pixels[:1, :1], *strided):
+            for repeat in sampler.Repeat:
+                turn = [int(v) for v in rng.integers(-200_000, 200_000, 4)]
+                move = [int(v) for v in rng.integers(-3_000_000, 3_000_000, 2)]
+                for matrix in (
+                    Transform(turn[0], turn[1], move[0], turn[2], turn[3], move[1]),
+                    Transform(turn[0], 0, move[0], 0, turn[3], move[1]),
+                    Transform(1 << 16, 0, 0, 0, 1 << 16, 0),
+                ):
+                    origin = (int(rng.integers(-9, 9)), int(rng.integers(-9, 9)))
+                    expected = sampler.fetch(source, fmt, (6, 5), origin, matrix, filter_, repeat)
+                    got = sampler._transformed(source, fmt, (6, 5), origin, matrix, nearest, repeat)
+                    assert np.array_equal(got, expected), (matrix, origin, repeat)
+
+
+def test_transformations_beyond_fixed_point(kernels: Any, numpy_only: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampler, "_kernels", kernels)
+    pixels = np.zeros((4, 4), np.uint32)
+    limit = (1 << 31) - 2 * (1 << 16)
+    size, origin, none = (6, 2), (0, 0), sampler.Repeat.NONE
+    last = limit - 1 - 0x8000 - (5 << 16)  # five pixels further it is just within
+    fits, beyond = (Transform(1 << 16, 0, start, 0, 1 << 16, 0) for start in (last, last + 1))
+    assert not sampler._transformed(pixels, PixelFormat.ARGB, size, origin, fits, True, none).any()
+    assert not sampler.fetch(pixels, PixelFormat.ARGB, size, origin, fits, sampler.Filter.NEAREST, none).any()
+    with pytest.raises(CodecError):
+        sampler._transformed(pixels, PixelFormat.ARGB, size, origin, beyond, True, none)
+    with pytest.raises(CodecError):
+        sampler.fetch(pixels, PixelFormat.ARGB, size, origin, beyond, sampler.Filter.NEAREST, none)
 
 
 @pytest.mark.parametrize(("bits", "flag"), [(1, 1), (4, 2), (8, 4)])
