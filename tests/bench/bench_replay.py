@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,10 @@ HERE = Path(__file__).parent
 WAYS = ("auto_glz", "auto_lz", "quic", "lz4", "off")
 SCROLLS = "for i in $(seq 1500); do printf 'line %d of a long listing, %*d\\n' $i $((i % 60 + 1)) $i; done"
 DEADLINE = 120.0
+CLIENTS = (
+    [sys.executable, str(HERE / "replay_client.py")],
+    [needs.reference_python(), "-I", str(HERE / "replay_reference.py")],
+)
 
 
 class Run(NamedTuple):
@@ -91,9 +94,9 @@ async def run(words: list[str], one: Recorded) -> Run:
 
 
 def processor(pid: int) -> float:
-    """Seconds of processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Seconds of processor time of all threads of a process so far; one that has ended counts no longer."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(path.read_text().split()[0]) for path in threads) / 1e9
 
 
 def memory(pid: int, name: str) -> int:
@@ -112,16 +115,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one compression only")
     options = parser.parse_args()
-    clients = [
-        [sys.executable, str(HERE / "replay_client.py")],
-        [needs.reference_python(), "-I", str(HERE / "replay_reference.py")],
-    ]
     columns = ("messages", "MB", "msg/s", "reference", "ratio", "CPU s", "reference", "ratio", "updates", "picture")
     print(f"{'session':<18}" + "".join(f"{column:>10}" for column in columns))
     memories = []
     for way in WAYS[: 1 if options.quick else None]:
         one = recorded(way)
-        rounds = [[asyncio.run(run(words, one)) for words in clients] for _ in range(options.rounds)]
+        rounds = [[asyncio.run(run(words, one)) for words in CLIENTS] for _ in range(options.rounds)]
         ours, theirs = ([each[which] for each in rounds] for which in (0, 1))
         seconds, other = (statistics.median(each.seconds for each in runs) for runs in (ours, theirs))
         cpu, other_cpu = (statistics.median(each.cpu for each in runs) for runs in (ours, theirs))

@@ -107,6 +107,10 @@ def whole_messages(data: bytes) -> bytes:
     return bytes(kept)
 
 
+class ClientEnded(Exception):
+    """The client closed the connection, or died."""
+
+
 class ReplayServer:
     """Takes one client after another; `went` has the seconds from the first byte until the client had done all."""
 
@@ -125,6 +129,14 @@ class ReplayServer:
         self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._speak(reader, writer)
+        except ConnectionError:
+            pass
+        if self.ready.is_set() and not self.went.done():
+            self.went.set_exception(ClientEnded("the client ended before it had done all"))
+
+    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked: list[ChannelKey] = []
 
         def caps(message: LinkMessage) -> frozenset[int]:
