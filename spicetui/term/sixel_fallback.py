@@ -206,7 +206,7 @@ def _joined(events: list[tuple[int, int, int]], taken: bytearray) -> Iterator[tu
     under = _take(taken, start, end, bits)
     for first, behind, more in events[1:]:
         before = _take(taken, first, behind, more)
-        if first - end < 3:
+        if first - end <= GAP:
             gap = under | before
             for column in taken[end:first]:
                 gap |= column

@@ -113,6 +113,27 @@ def test_all_loops_give_the_same(width: int, height: int, limit: int, calm: int,
     assert results[0] == results[2]
 
 
+def blots(seed: int) -> np.ndarray:
+    """Spots of few colours over a ground of stripes: runs with gaps of all widths."""
+    random = np.random.default_rng(seed)
+    picture = np.zeros((12, 300), np.uint32) + np.arange(12, dtype=np.uint32)[:, np.newaxis] // 5 * 0x404040
+    for _ in range(int(random.integers(5, 60))):
+        x, y, width, height = (int(random.integers(0, most)) for most in (300, 12, 50, 6))
+        picture[y : y + height, x : x + width] = random.integers(0, 6) * 0x281810
+    return picture
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_fallback_writes_the_same(seed: int, each_loops: list[ModuleType]) -> None:
+    results = []
+    for loops in (each_loops[0], each_loops[2]):
+        sixel_palette.loops = loops
+        results.append([encoded(picture, 256, 400) for picture in (blots(seed), words(seed, 150, 20))])
+    for one, other in zip(*results, strict=True):
+        assert one[0] == other[0]
+        assert np.array_equal(read(one[0]), rounded(other[1]))
+
+
 @settings(max_examples=60, deadline=None)
 @given(width=st.integers(1, 300), height=st.integers(1, 60), limit=st.integers(1, 256), seed=st.integers(0, 1000))
 def test_decoded_it_is_the_palette_picture(width: int, height: int, limit: int, seed: int) -> None:
