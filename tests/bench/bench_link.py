@@ -131,7 +131,7 @@ class Video(Desktop):
         super().__init__(WIDTH, HEIGHT)
         random = np.random.default_rng(1)
         y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-        base = np.stack(((x + y) / 12 % 256, x / 8 % 256, y / 5 % 256), axis=2)
+        base = np.stack(((x + y) / 12 % 256, x / 8 % 256, y / 5 % 256, x * 0), axis=2)
         noise = [random.normal(0, 4, (HEIGHT, WIDTH, 1)) for _ in range(3)]
         self.pictures = [
             np.clip(np.roll(base, 40 * n, axis=1) + noise[n % 3], 0, 255).astype(np.uint8) for n in range(12)
@@ -139,7 +139,7 @@ class Video(Desktop):
 
     def step(self) -> Rect:
         self.count += 1
-        self.surface.pixels[..., :3] = self.pictures[self.count % len(self.pictures)]
+        self.surface.pixels[:] = self.pictures[self.count % len(self.pictures)]
         return Rect(0, 0, WIDTH, HEIGHT)
 
 
