@@ -21,7 +21,7 @@ from spicetui.term.tokenizer import KeyPress, Tokenizer
 from spicetui.tui.commands import BY_KEY, COMMANDS
 from spicetui.tui.driver import textual_form
 from spicetui.tui.link import MAX_NOTICES, MAX_RECTS, Link
-from spicetui.tui.viewport import CellStrip
+from spicetui.tui.strips import CellStrip
 from spicetui.tui.widgets.menu import key_name
 from spicetui.tui.widgets.status import Status, compose_line, human_bytes
 from spicetui.wire.enums import SurfaceFmt
