@@ -34,7 +34,7 @@ def learn_tmux(caps: Caps, answer: str) -> Caps:
         around = ""
     passing = passes in ("on", "all", "1", "2")
     kind, version = split_name(around)
-    known = kind == "kitty" and version >= (0, 28) or "ghostty" in around or (not name and "kitty" in term.lower())
+    known = (kind == "kitty" and version >= (0, 28)) or "ghostty" in around or (not name and "kitty" in term.lower())
     return replace(
         caps,
         around=around,

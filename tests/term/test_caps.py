@@ -68,7 +68,16 @@ def test_tmux_itself_is_asked_of_the_terminal_around_it() -> None:
     assert learn_tmux(caps, "xterm-kitty|on|kitty(0.36.4)\n").kitty_edits
     assert learn_tmux(caps, "xterm-kitty|on|\n").kitty_graphics  # a tmux that does not know the version
     assert learn_tmux(caps, "xterm-ghostty|1|ghostty 1.2.0\n").kitty_graphics
-    for answer in ("xterm-kitty|on|kitty(0.26.5)", "|||||", "xterm-kitty|off", "xterm-kitty|0", "xterm-256color|on", "", "|on", "\x1b[31m|on"):
+    for answer in (
+        "xterm-kitty|on|kitty(0.26.5)",
+        "|||||",
+        "xterm-kitty|off",
+        "xterm-kitty|0",
+        "xterm-256color|on",
+        "",
+        "|on",
+        "\x1b[31m|on",
+    ):
         assert not learn_tmux(caps, answer).kitty_graphics
 
 
