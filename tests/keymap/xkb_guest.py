@@ -37,6 +37,10 @@ class XkbGuest:
     def close(self) -> None:
         self._keyboard.close()
 
+    @property
+    def caps_lock(self) -> bool:
+        return xkb.LOCK in self._keyboard.modifiers()
+
     def hear(self, strokes: Iterable[Stroke]) -> str:
         """Takes the strokes; what they have typed."""
         before = len(self.text)

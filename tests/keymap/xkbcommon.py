@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from live import needs
@@ -39,8 +39,6 @@ def library() -> Any:
         ("xkb_context_set_log_level", None, pointer, ctypes.c_int),
         ("xkb_keymap_new_from_names", pointer, pointer, pointer, ctypes.c_int),
         ("xkb_keymap_unref", None, pointer),
-        ("xkb_keymap_min_keycode", number, pointer),
-        ("xkb_keymap_max_keycode", number, pointer),
         ("xkb_state_new", pointer, pointer),
         ("xkb_state_unref", None, pointer),
         ("xkb_state_update_key", ctypes.c_int, pointer, number, ctypes.c_int),
@@ -74,19 +72,29 @@ class LayoutMissing(Exception):
     """The data has no such layout."""
 
 
+class _Keymap:
+    def __init__(self, layout: str, variant: str, options: str) -> None:
+        names = _RuleNames(b"evdev", b"pc105", layout.encode(), variant.encode(), options.encode())
+        self.pointer = library().xkb_keymap_new_from_names(_context(), ctypes.byref(names), 0)
+        if not self.pointer:
+            raise LayoutMissing(f"{layout}({variant})")
+
+    def __del__(self) -> None:
+        if self.pointer:
+            library().xkb_keymap_unref(self.pointer)
+
+
+_keymap = lru_cache(maxsize=4)(_Keymap)  # a keyboard refers to its keymap, so it may go before
+
+
 class Keyboard:
     """A keyboard of a layout: keys go down and up, *sym* tells what one would give."""
 
     def __init__(self, layout: str, variant: str = "", options: str = "") -> None:
-        names = _RuleNames(b"evdev", b"pc105", layout.encode(), variant.encode(), options.encode())
-        self._keymap = library().xkb_keymap_new_from_names(_context(), ctypes.byref(names), 0)
-        if not self._keymap:
-            raise LayoutMissing(f"{layout}({variant})")
-        self._state = library().xkb_state_new(self._keymap)
+        self._state = library().xkb_state_new(_keymap(layout, variant, options).pointer)
 
     def close(self) -> None:
         library().xkb_state_unref(self._state)
-        library().xkb_keymap_unref(self._keymap)
 
     def switch(self, key: int, down: bool) -> None:
         library().xkb_state_update_key(self._state, keycode(key), DOWN if down else UP)
