@@ -18,13 +18,14 @@ from ..diagnostics import printable
 from ..errors import AuthError, ConnectError, SpiceError, TlsError
 from ..geometry import Point, Rect, Size
 from ..term.backends import BY_NAME, choose, judge
-from ..term.caps import Caps
+from ..term.caps import Caps, split_name
 from ..term.cells import CellKind, CellPlane, Colors
 from ..term.keys import Chord
 from ..term.kitty import KittyPlane
 from ..term.plane import Plane
 from ..term.scale import Scale
 from ..term.screentext import Grid
+from ..term.sixel import SixelPlane
 from ..term.tokenizer import KeyPress, Mouse, Paste
 from .choice import DisplayChoice
 from .commands import COMMANDS, Command
@@ -407,11 +408,23 @@ class SpiceApp(App[int]):
             self.terminal_driver.write("\r")
 
     def take_focus(self, gained: bool) -> None:
-        if gained and self.terminal_driver is not None and self.terminal_driver.caps.tmux and self.view.plane.graphics:
-            self.view.plane.forget()  # tmux hands nothing on while its window is hidden
-            self.view.presenter.schedule()
+        if gained:
+            self._picture_may_be_lost()
         self.edge_pan.stop()
         self.guest.focus(gained)
+
+    def _picture_may_be_lost(self) -> None:
+        """The terminal was out of sight, and some do not keep pictures meanwhile."""
+        caps = self.terminal_driver.caps if self.terminal_driver is not None else Caps()
+        plane = self.view.plane
+        if not plane.graphics:
+            return
+        if caps.tmux:  # hands nothing on while its window is hidden
+            plane.forget()
+            self.view.refresh()
+        elif isinstance(plane, SixelPlane) and split_name(caps.name)[0] == "xterm":  # keeps 16 of them
+            plane.forget_picture()
+            self.view.presenter.schedule()
 
     def frame_shown(self, now: float) -> None:
         """A frame has gone to the terminal."""
