@@ -110,6 +110,10 @@ class Screen(Protocol):
         """Milliseconds of sound that wait to be heard, None when none is played."""
         ...
 
+    def late_ms(self) -> int:
+        """By how many milliseconds what is drawn is shown late."""
+        ...
+
     def painted(self, surface: Surface, rects: Sequence[Rect]) -> None:
         """A frame was drawn outside of any message."""
         ...
@@ -135,6 +139,9 @@ class DisplayScreen:
 
     def audio_delay(self) -> int | None:
         return self._display.session.audio_delay_ms
+
+    def late_ms(self) -> int:
+        return self._display.session.shown_late_ms
 
     def painted(self, surface: Surface, rects: Sequence[Rect]) -> None:
         self._display.painted(surface.id, rects)
@@ -340,6 +347,7 @@ class Streams:
         at_once = stream.at_once and self._screen.audio_delay() is None
         margin = stream.schedule.push(frame, self._screen.mm_time(), at_once)
         if stream.reports is not None:
+            margin -= self._screen.late_ms()
             report = stream.reports.arrived(time, margin, self._screen.audio_delay(), _seconds())
             if report is not None:
                 self._screen.report(report)

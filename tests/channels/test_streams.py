@@ -84,6 +84,9 @@ class FakeScreen:
     def mm_time(self) -> int:
         return self.now & 0xFFFFFFFF
 
+    def late_ms(self) -> int:
+        return 0
+
     def audio_delay(self) -> int | None:
         return self.audio
 
