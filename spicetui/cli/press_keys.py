@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .exits import OK
 from .options import add_common, add_target, forbid_read_only, milliseconds, start_log
 from .run import run_async
+from .type_text import add_layout
 
 if TYPE_CHECKING:
     from ..channels.inputs import Inputs
@@ -21,10 +22,12 @@ examples:
   spicetui key localhost:5900 ctrl+alt+delete
   spicetui key localhost:5900 esc down down enter
   spicetui key localhost:5900 super --hold 1000
+  spicetui key localhost:5900 --layout de ctrl+z
 
 Keys are named by their place on a US keyboard: a…z, 0…9, f1…f24, esc, tab, enter, backspace, space, ctrl, shift, alt,
 altgr, super, menu, insert, delete, home, end, pgup, pgdn, up, down, left, right, print, pause, capslock, numlock,
-kp_0…kp_9, kp_enter, iso, mute, volume_up and so on; a plus sign joins those that are held together."""
+kp_0…kp_9, kp_enter, iso, mute, volume_up and so on; a plus sign joins those that are held together. With --layout a
+single character is the key that types it there, with the Shift or AltGr that it takes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,15 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hold", metavar="MS", type=milliseconds, default=20, help="how long each is held down (default 20)"
     )
+    add_layout(parser, "the guest's keyboard layout: single characters are found on it", default=None)
     add_common(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from ..keymap.keys import parse_combo
+    from ..keymap.text import combination
 
     forbid_read_only(arguments)
     start_log(arguments)
-    return run_async(press_keys(arguments, [parse_combo(combo) for combo in arguments.combos]))
+    layout = arguments.layout
+    combos = [combination(one, layout) if layout else parse_combo(one) for one in arguments.combos]
+    return run_async(press_keys(arguments, combos))
 
 
 async def press_keys(arguments: argparse.Namespace, combos: Sequence[Sequence[Key]]) -> int:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import re
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +86,114 @@ def test_the_guests_caps_lock_is_looked_at(run: Run, tmp_path: Path) -> None:
     with Server(tmp_path, leds=KeyboardModifierFlags.CAPS_LOCK) as server:
         assert run("type", server.target, "aB1").status == 0
     assert keys(server) == ["+LEFT_SHIFT", "+A", "-A", "-LEFT_SHIFT", "+B", "-B", "+DIGIT_1", "-DIGIT_1"]
+
+
+def test_text_for_another_layout(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert run("type", server.target, "zé@", "--layout", "DE").status == 0
+    assert keys(server) == [
+        *("+Y", "-Y", "+EQUAL", "-EQUAL", "+E", "-E"),
+        *("+RIGHT_ALT", "+Q", "-Q", "-RIGHT_ALT"),
+    ]
+
+
+def test_text_in_two_alphabets(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert run("type", server.target, "я x", "--layout", "ru,us", "--switch", "super+space").status == 0
+    there_and_back = ["+LEFT_SUPER", "+SPACE", "-SPACE", "-LEFT_SUPER"]
+    assert keys(server) == ["+Z", "-Z", "+SPACE", "-SPACE", *there_and_back, "+X", "-X", *there_and_back]
+
+
+def test_other_unicode_by_its_number(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert run("type", server.target, "é", "--unicode", "ctrl-shift-u").status == 0
+    assert keys(server) == [
+        *("+LEFT_CTRL", "+LEFT_SHIFT", "+U", "-U", "-LEFT_SHIFT", "-LEFT_CTRL"),
+        *("+E", "-E", "+DIGIT_9", "-DIGIT_9", "+SPACE", "-SPACE"),
+    ]
+
+
+ALT_CODE = [
+    *("+LEFT_ALT", "+KP_0", "-KP_0", "+KP_2", "-KP_2", "+KP_3", "-KP_3", "+KP_3", "-KP_3", "-LEFT_ALT"),
+]
+
+
+def test_alt_codes_turn_num_lock_on_for_themselves(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert run("type", server.target, "é", "--unicode", "alt-code").status == 0
+    assert keys(server) == ["+NUM_LOCK", "-NUM_LOCK", *ALT_CODE, "+NUM_LOCK", "-NUM_LOCK"]
+    (tmp_path / "spice").unlink()
+    with Server(tmp_path, leds=KeyboardModifierFlags.NUM_LOCK) as server:
+        assert run("type", server.target, "é", "--unicode", "alt-code").status == 0
+    assert keys(server) == ALT_CODE
+
+
+def test_ctrl_c_lets_go_of_every_key_and_puts_locks_back(run: Run, tmp_path: Path) -> None:
+    ends: list[Callable[[], Any]] = []
+
+    def interrupt(connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        ends.append(lambda: asyncio.run_coroutine_threadsafe(connection.ended.wait(), loop).result(20))
+        pressed = 0
+
+        def look(message: Any) -> None:
+            nonlocal pressed
+            connection.messages.append(message)
+            if isinstance(message, inputs.KeyDown):
+                pressed += 1
+                if pressed == 6:  # Num Lock, a, b, Alt, two digits
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        connection.answer = look  # type: ignore[method-assign]
+
+    with Server(tmp_path, greetings={ChannelType.INPUTS: interrupt}) as server:
+        result = run("type", server.target, "ab" + 2000 * "é", "--unicode", "alt-code")
+        for ended in ends:
+            ended()  # all that was sent has been read
+    assert result.status == 130
+    assert re.fullmatch(r"stopped after \d+ of 2002 characters", result.error)
+    seen = keys(server)
+    assert seen[:6] == ["+NUM_LOCK", "-NUM_LOCK", "+A", "-A", "+B", "-B"]
+    assert seen[-2:] == ["+NUM_LOCK", "-NUM_LOCK"]
+    assert sorted(one[1:] for one in seen if one[0] == "+") == sorted(one[1:] for one in seen if one[0] == "-")
+
+
+def test_a_long_text_shows_how_far_it_is_on_a_terminal(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type_text, "PROGRESS_SECONDS", 0)
+    with Server(tmp_path) as server:
+        assert run("type", server.target, "abc").err == ""
+        monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+        monkeypatch.setattr(type_text, "REFRESH_SECONDS", 0)
+        shown = run("type", server.target, "äb", "--layout", "de").err
+    assert shown == (
+        "\rtyping: 1 of 2 characters, 50 %; ctrl+c stops\rtyping: 2 of 2 characters, 100 %; ctrl+c stops\r\033[K"
+    )
+
+
+def test_combinations_by_what_they_mean(run: Run, tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert run("key", server.target, "ctrl+z", "--hold", "1").status == 0
+        assert run("key", server.target, "ctrl+z", "ctrl+alt+f2", "--layout", "de", "--hold", "1").status == 0
+        assert run("key", server.target, "ctrl+ж", "--layout", "de").status == 1
+    assert [one for one in keys(server) if one[0] == "+"] == [
+        *("+LEFT_CTRL", "+Z"),
+        *("+LEFT_CTRL", "+Y"),
+        *("+LEFT_CTRL", "+LEFT_ALT", "+F2"),
+    ]
+
+
+def test_layouts_are_listed_and_near_ones_named(run: Run) -> None:
+    listed = run("type", "--list-layouts")
+    assert listed.status == 0
+    assert re.search(r"^de +German$", listed.out, re.MULTILINE)
+    assert run("key", "--list-layouts").out == listed.out
+    unknown = run("type", "demo", "a", "--layout", "de-nodeadkey")
+    assert unknown.status == 2
+    assert "'de-nodeadkey'; near it are de-nodeadkeys" in unknown.error
+    assert run("key", "demo", "a", "--layout", "xyzzy").status == 2
+    assert run("type", "demo", "a", "--switch", "hyper").status == 2
 
 
 def test_what_cannot_be_typed_is_refused_before_anything_connects(run: Run, tmp_path: Path) -> None:
