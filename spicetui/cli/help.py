@@ -77,5 +77,7 @@ def version() -> str:
     lines += [
         f"{name}: {package_version(name) or 'missing'}" for name in ("textual", "numpy", "pillow", "cryptography")
     ]
-    lines.append(f"av: {package_version('av') or 'missing: of video MJPEG only; pip install spicetui[video]'}")
+    lines.append(f"av: {package_version('av') or 'missing: video MJPEG, sound raw only; pip install spicetui[video]'}")
+    miniaudio = package_version("miniaudio") or "missing: sound by pacat, pw-cat or aplay; pip install spicetui[audio]"
+    lines.append(f"miniaudio: {miniaudio}")
     return "\n".join(lines)

@@ -27,8 +27,6 @@ def library() -> Any:
     except (ImportError, OSError) as error:
         raise DeviceError(f"not installed ({error}): pip install 'spicetui[audio]'") from None
     _silence_alsa()
-    # The callback waits for the interpreter whenever another thread has it: no longer than this, in seconds.
-    sys.setswitchinterval(min(sys.getswitchinterval(), 0.001))
     return miniaudio
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,9 @@ LINGER = 5.0
 
 #: Seconds between two looks at the device.
 LOOK = 0.25
+
+#: Seconds that a thread with sound waits for another one of Python's, at most.
+SWITCH = 0.001
 
 #: Seconds of sound that are thrown away at once where there is no device.
 PACE = 0.02
@@ -95,7 +99,7 @@ class Output:
         self.min_delay_ms = 0
         self.buffer = JitterBuffer(max(10, latency_ms // 2))
         self.trouble = ""
-        self.levels: tuple[float, ...] = ()  #: the loudest sample of each channel in the newest packet, 0 to 1
+        self._newest = b""
         self._notice: Callable[[str], None] = lambda text: None
         self._stream: Stream | None = None
         self._guest_volume: tuple[int, ...] = ()
@@ -117,6 +121,7 @@ class Output:
 
     def start(self, rate: int, channels: int, format: AudioFormat) -> None:
         with self._changed:
+            self._newest = b""
             if (rate, channels) != (self.buffer.rate, self.buffer.channels):
                 self.buffer.configure(rate, channels)
             self._wanted = (rate, channels)
@@ -127,17 +132,14 @@ class Output:
             self._thread.start()
 
     def push(self, pcm: bytes, mm_time: int) -> None:
-        samples = np.frombuffer(pcm, "<i2").reshape(-1, self.buffer.channels)
         if self._gains is not None:
-            samples = np.round(samples * self._gains).astype("<i2")
-            pcm = samples.tobytes()
-        if len(samples):
-            peaks = np.maximum(samples.max(axis=0).astype(int), -samples.min(axis=0).astype(int)) / 32768
-            self.levels = tuple(peaks.tolist())
+            samples = np.frombuffer(pcm, "<i2").reshape(-1, self.buffer.channels)
+            pcm = np.round(samples * self._gains).astype("<i2").tobytes()
+        self._newest = pcm
         self.buffer.push(pcm)
 
     def stop(self) -> None:
-        self.levels = ()
+        self._newest = b""
         self.buffer.end()
         with self._changed:
             self._wanted = None
@@ -193,6 +195,12 @@ class Output:
         self._mute = value
         self._set_gains()
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The loudest sample of each channel in the newest packet, 0 to 1; empty while nothing is played."""
+        samples = np.frombuffer(self._newest, "<i2").reshape(-1, self.buffer.channels).astype(np.int32)
+        return tuple((np.abs(samples).max(axis=0) / 32768).tolist()) if len(samples) else ()
+
     def _set_gains(self) -> None:
         count = self.buffer.channels
         guest = [value / FULL_VOLUME for value in self._guest_volume[:count]]
@@ -231,6 +239,7 @@ class Output:
     # --- the thread that sees to the device
 
     def _run(self) -> None:
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH))
         opened: tuple[int, int] | None = None
         tried = -RETRY
         while not self._closed:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +18,7 @@ import pytest
 
 from spicetui.wire.enums import ChannelType
 
-from . import guest, tones
+from . import guest, library, tones
 from .cli import Cli, target
 from .conftest import Row
 from .process import DEADLINE
@@ -161,6 +164,61 @@ def test_qemu_beeps(codec: str, private: Path, cli: Cli, row: Row) -> None:
     assert gap < rate / 440
     name = f"QEMU's speaker, {told['codec']}"
     row(TABLE, test=name, frames=len(came), lost=0, pitch_Hz=f"{tones.pitch(heard, rate):.2f}", gap_ms=0)
+
+
+def test_an_interrupted_recording_is_whole(program: Path, private: Path, cli: Cli) -> None:
+    """Without --seconds it goes on until ctrl+c."""
+    path = private / "tone.wav"
+    with SceneServer(program, private, sound=RATE) as server:
+        with listening(cli, target(server.address()), path) as process:
+            server.wait_channel(ChannelType.PLAYBACK)
+            server.play(tones.tone(1.0))
+            server.wait_played()
+            until = time.monotonic() + DEADLINE
+            while not path.exists() or path.stat().st_size < 44 + 4 * RATE:
+                assert time.monotonic() < until
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, out, err) == (130, "", "")
+    came, _ = tones.read(path)
+    assert len(came) == RATE
+    assert abs(tones.pitch(came, RATE) - 440) < 1
+
+
+def test_a_pipe_on_standard_output(program: Path, private: Path, cli: Cli) -> None:
+    sound = tones.counter(RATE // 2)
+    with SceneServer(program, private, sound=RATE) as server:
+        words = [sys.executable, "-m", "spicetui", "listen", target(server.address()), "-"]
+        with subprocess.Popen(
+            [*words, "--seconds", "0.5", "--codec", "raw"], env=cli.environment(), stdout=subprocess.PIPE
+        ) as process:
+            server.wait_channel(ChannelType.PLAYBACK)
+            server.play(sound)
+            out, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+    assert out[:4] == b"RIFF"
+    assert out[44:] == sound.astype("<i2").tobytes()
+
+
+async def test_the_guest_sets_volume_and_mute(program: Path, private: Path) -> None:
+    with SceneServer(program, private, sound=RATE) as server:
+        server.sound("volume", 1000, 65535)
+        server.sound("mute", 1)
+        server.sound("record_volume", 7, 8)
+        async with await library.connect(server.address()) as client:
+            playback, recorder = client.playback, client.audio_recorder
+            assert playback is not None
+            assert recorder is not None
+
+            def told() -> bool:
+                return (playback.volume, playback.muted, recorder.volume) == ((1000, 65535), True, (7, 8))
+
+            async with asyncio.timeout(DEADLINE):
+                while not told():
+                    await asyncio.sleep(0.01)
+                server.sound("mute", 0)
+                while playback.muted:
+                    await asyncio.sleep(0.01)
 
 
 def test_a_guest_that_plays_nothing(program: Path, private: Path, cli: Cli) -> None:
