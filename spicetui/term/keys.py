@@ -1,7 +1,8 @@
 """Key events of the terminal as the presses and releases of a PC keyboard.
 
 With the kitty keyboard protocol a key is known by its place, and its release is reported.  Other terminals send the
-character that was typed: it becomes the strokes that type it on the guest's layout, released after a moment.
+character that was typed: it becomes the strokes that type it on the guest's layout, released after a moment.  On
+request (:attr:`KeyTranslator.by_meaning`) characters are typed so with the kitty protocol too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..keymap.keys import MODIFIERS, Key, parse_combo, parse_key
-from ..keymap.text import UntypableText, strokes
+from ..keymap.text import Stroke, UnicodeMethod, UntypableText, strokes
 from .tokenizer import Action, KeyPress, Mod
 
 HOLD_SECONDS = 0.03  # how long a key is down whose release is not reported
@@ -23,6 +24,10 @@ class Switch(NamedTuple):
 
 
 ISO_LEVEL3_SHIFT = 57453  # AltGr where the layout uses it to choose a level
+ISO_LEVEL5_SHIFT = 57454  # the right Ctrl where the layout uses that so, as the Canadian one does
+CAPS_LOCK, SCROLL_LOCK, NUM_LOCK = 57358, 57359, 57360
+_KEYPAD_WITHOUT_NUM_LOCK = range(57417, 57428)
+_LEVEL_SHIFTS = (ISO_LEVEL3_SHIFT, ISO_LEVEL5_SHIFT)
 
 _FUNCTIONAL: dict[int, Key] = {
     57344 + index: key
@@ -80,14 +85,19 @@ _FUNCTIONAL |= {
     57442: Key.LEFT_CTRL,
     57443: Key.LEFT_ALT,
     57444: Key.LEFT_SUPER,
+    57445: Key.LEFT_SUPER,  # Hyper and Meta: PCs have no key of that name
+    57446: Key.LEFT_ALT,
     57447: Key.RIGHT_SHIFT,
     57448: Key.RIGHT_CTRL,
     57449: Key.RIGHT_ALT,
     57450: Key.RIGHT_SUPER,
+    57451: Key.RIGHT_SUPER,
+    57452: Key.RIGHT_ALT,
     ISO_LEVEL3_SHIFT: Key.RIGHT_ALT,
+    ISO_LEVEL5_SHIFT: Key.RIGHT_CTRL,
 }
 _PLACES: dict[int, Key] = {ord(sign): parse_key(sign) for sign in "`1234567890-=qwertyuiop[]\\asdfghjkl;'zxcvbnm,./"}
-_PLACES |= {ord(" "): Key.SPACE, ord("<"): Key.ISO}
+_PLACES |= {ord(" "): Key.SPACE, ord("<"): Key.ISO, ord("¥"): Key.YEN}
 
 _GROUPS: tuple[tuple[int, tuple[Key, Key]], ...] = (
     (Mod.SHIFT, (Key.LEFT_SHIFT, Key.RIGHT_SHIFT)),
@@ -97,9 +107,42 @@ _GROUPS: tuple[tuple[int, tuple[Key, Key]], ...] = (
 )
 
 
+_TEXTLESS = Mod.CTRL | Mod.ALT | Mod.SUPER  # with any of them a key is a shortcut, no text
+
+
 def place(event: KeyPress) -> Key | None:
     """The key on the keyboard, where the event tells it."""
-    return _FUNCTIONAL.get(event.code) or _PLACES.get(event.base or event.code)
+    return _FUNCTIONAL.get(event.code) or _PLACES.get(event.base) or _PLACES.get(event.code)
+
+
+def chord_mods(mods: int) -> int:
+    """The modifiers that are keys of a PC: Hyper counts as Super there, and Meta as Alt."""
+    folded = (Mod.SUPER if mods & Mod.HYPER else 0) | (Mod.ALT if mods & Mod.META else 0)
+    return (mods | folded) & Mod.CHORD
+
+
+class LockWatch:
+    """What the terminal tells of its lock keys; None for a lock whose state it does not tell.
+
+    Caps Lock is in every event of the kitty protocol, and in the case of the letters.  Num Lock is believed once there
+    has been a sign of it: on keyboards without that key its bit is never set.
+    """
+
+    def __init__(self) -> None:
+        self.caps: bool | None = None
+        self.num: bool | None = None
+
+    def see(self, event: KeyPress) -> None:
+        if event.legacy:
+            return
+        bits = event.mods
+        self.caps = bool(bits & Mod.CAPS_LOCK)
+        if len(event.text) == 1 and not chord_mods(bits) and chr(event.code).islower():
+            self.caps = self.caps or event.text == chr(event.code).upper()
+        if bits & Mod.NUM_LOCK:
+            self.num = True
+        elif self.num is not None or event.code == NUM_LOCK or event.code in _KEYPAD_WITHOUT_NUM_LOCK:
+            self.num = False
 
 
 class Chord(NamedTuple):
@@ -127,7 +170,7 @@ class Chord(NamedTuple):
         """Whether *event* is this chord going down."""
         return (
             event.action is not Action.RELEASE
-            and event.mods & Mod.CHORD == self.mods
+            and chord_mods(event.mods) == self.mods
             and self.key in (place(event), _PLACES.get(event.code))
         )
 
@@ -135,10 +178,13 @@ class Chord(NamedTuple):
 class KeyTranslator:
     """Keeps what is down, so that nothing is released that was not pressed."""
 
-    def __init__(self, layout: str = "us") -> None:
+    def __init__(self, layout: str = "us", *, by_meaning: bool = False) -> None:
         self.layout = layout  #: of the guest; counts only where characters must be typed
+        self.by_meaning = by_meaning  #: type characters on the guest's layout, whatever keys they come from
+        self.unicode: UnicodeMethod = "off"  #: how characters are typed that the layout lacks
         self.releases = False  #: whether the terminal reports releases
         self.caps_lock = False  #: the guest's
+        self.num_lock = True  #: the guest's
         self.untypable = ""  #: characters that could not be typed since this was last emptied
         self._held: dict[Key, int] = {}  # key: the code by which it came
         self._borrowed: set[Key] = set()  # modifiers pressed because an event said that they are down
@@ -149,6 +195,11 @@ class KeyTranslator:
     def due(self) -> float | None:
         """When :meth:`tick` has something to release."""
         return self._due if self._pending else None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is down."""
+        return not (self._held or self._pending)
 
     def tick(self, now: float) -> list[Switch]:
         """The releases that are due at *now*, in seconds of the caller's clock."""
@@ -165,46 +216,48 @@ class KeyTranslator:
     def translate(self, event: KeyPress, now: float) -> list[Switch]:
         key = place(event)
         if event.legacy or not self.releases:
-            if event.action is Action.RELEASE:
-                return []
-            return self._settle() + self._chord(self._typed(event, key), now)
-        if key is None:
-            if event.action is Action.RELEASE or not event.text:
-                return []
-            return self._settle() + self._chord(self._typed(event, None), now)
+            return [] if event.action is Action.RELEASE else self._settle() + self._made_up(event, key, now)
         switches = self._settle()
         if event.action is Action.RELEASE:
-            return switches + self._release(key)
+            return switches + self._release(key, event.code)
+        if self.by_meaning and event.code in _LEVEL_SHIFTS:
+            return switches  # what it chooses is in the text of the next key
         if key not in MODIFIERS:
             switches += self._reconcile(event.mods)
+        if key is None or (event.code not in _FUNCTIONAL and (self.by_meaning or self._composed(event))):
+            return switches + self._meant(event)
         self._held[key] = event.code
         switches.append(Switch(key, True))
         return switches
 
-    # events without a release
-
-    def _typed(self, event: KeyPress, key: Key | None) -> list[tuple[Key, ...]]:
-        modifiers = tuple(keys[0] for bit, keys in _GROUPS if event.mods & bit)
-        if event.code in _FUNCTIONAL and key is not None:
-            return [(*(modifier for modifier in modifiers if modifier is not key), key)]
-        text = event.text or (chr(event.code) if event.code >= 32 else "")
+    def _strokes(self, text: str) -> list[Stroke]:
         try:
-            found = strokes(text, self.layout, caps_lock=self.caps_lock)
+            return strokes(text, self.layout, caps_lock=self.caps_lock, num_lock=self.num_lock, unicode=self.unicode)
         except UntypableText as error:
             self.untypable += "".join(error.characters)
             return []
-        if event.text:  # Shift has had its effect
-            modifiers = tuple(modifier for modifier in modifiers if modifier is not Key.LEFT_SHIFT)
-        return [(*modifiers, *(k for k in stroke.keys if k not in modifiers)) for stroke in found]
 
-    def _chord(self, chords: list[tuple[Key, ...]], now: float) -> list[Switch]:
-        """Presses and releases; the last one's release is put off."""
+    # events without a release
+
+    def _made_up(self, event: KeyPress, key: Key | None, now: float) -> list[Switch]:
+        """Presses and releases; the last key's release is put off."""
+        mods = chord_mods(event.mods)
+        if event.code in _FUNCTIONAL:
+            if key is None:
+                return []
+            found = [Stroke((key,))]
+        else:
+            found = self._strokes(event.text or (chr(event.code) if event.code >= 32 else ""))
+            if event.text:
+                mods &= ~Mod.SHIFT  # it has had its effect
+        modifiers = tuple(keys[0] for bit, keys in _GROUPS if mods & bit and key not in keys)
         switches: list[Switch] = []
-        for keys in chords:
+        for keys, taps in found:
             switches += self._settle()
-            fresh = [key for key in keys if key not in self._held]
-            switches += [Switch(key, True) for key in fresh]
-            self._pending = [Switch(key, False) for key in reversed(fresh)]
+            fresh = [one for one in dict.fromkeys((*modifiers, *keys)) if one not in self._held]
+            switches += [Switch(one, True) for one in fresh]
+            switches += [Switch(one, down) for one in taps for down in (True, False)]
+            self._pending = [Switch(one, False) for one in reversed(fresh)]
         self._due = now + HOLD_SECONDS
         return switches
 
@@ -214,9 +267,35 @@ class KeyTranslator:
 
     # events with one
 
-    def _release(self, key: Key) -> list[Switch]:
+    def _composed(self, event: KeyPress) -> bool:
+        """Whether the text is not the key's own: the terminal has put a dead key before it, or an input method."""
+        if not event.text or any(code in _LEVEL_SHIFTS for code in self._held.values()) or event.mods & _TEXTLESS:
+            return False
+        own = {chr(event.code), chr(event.code).upper()}
+        if event.mods & Mod.SHIFT:
+            if not event.shifted:
+                return False
+            own.add(chr(event.shifted))
+        return event.text not in own and Key.RIGHT_ALT not in self._held
+
+    def _meant(self, event: KeyPress) -> list[Switch]:
+        """Types the event's character while the modifiers that are held stand aside; all at once, for it repeats."""
+        shortcut = bool(chord_mods(event.mods) & _TEXTLESS)
+        plain = event.shifted if event.mods & Mod.SHIFT and event.shifted and not shortcut else event.code
+        text = event.text if event.text and not shortcut else chr(plain) if plain >= 32 else ""
+        switches: list[Switch] = []
+        for stroke in self._strokes(text):
+            aside = [] if shortcut else [held for held in self._held if held in MODIFIERS and held not in stroke.keys]
+            switches += [Switch(key, False) for key in reversed(aside)]
+            switches += [Switch(key, down) for key, down in stroke.switches if key not in self._held]
+            switches += [Switch(key, True) for key in aside]
+        return switches
+
+    def _release(self, key: Key | None, code: int) -> list[Switch]:
+        if key not in self._held:  # the layout may have changed under the key
+            key = next((held for held, its in self._held.items() if its == code and code), key)
         switches = []
-        if self._held.pop(key, None) is not None:
+        if key is not None and self._held.pop(key, None) is not None:
             self._borrowed.discard(key)
             switches.append(Switch(key, False))
         elif key in MODIFIERS:  # the other one of the pair was pressed in its place
@@ -230,8 +309,9 @@ class KeyTranslator:
     def _reconcile(self, mods: int) -> list[Switch]:
         """Makes the modifiers those of the event: the terminal had no focus when they went down or up."""
         switches: list[Switch] = []
+        mods = chord_mods(mods)
         for bit, keys in _GROUPS:
-            held = {key for key in keys if self._held.get(key, ISO_LEVEL3_SHIFT) != ISO_LEVEL3_SHIFT}
+            held = {key for key in keys if self._held.get(key, ISO_LEVEL3_SHIFT) not in _LEVEL_SHIFTS}
             if mods & bit and not held:
                 self._held[keys[0]] = 0
                 self._borrowed.add(keys[0])

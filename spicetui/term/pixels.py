@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from ..geometry import Point, Rect, Size
 from . import _kernels, _scaling, fallback
 from .plane import Plane, Pointer
-from .scale import Mapping
+from .scale import Mapping, Span
 
 _scale: Any = _scaling if _scaling.COMPILED else fallback
 _loops: Any = _kernels if _kernels.COMPILED else fallback
@@ -24,11 +25,12 @@ class PixelPlane(Plane):
     """
 
     graphics: ClassVar[bool] = True
-    erased_by_text: ClassVar[bool] = True  #: a character written over the picture takes it away there
+    erased_by_text: ClassVar[bool] = True
 
     def __init__(self, backdrop: int = 0) -> None:
         super().__init__(backdrop)
         self.cell_px = Size(1, 1)
+        self._end = Point(0, 0)  # of the picture, in pixels of the view
         self._allocate()
 
     def _allocate(self) -> None:
@@ -62,6 +64,7 @@ class PixelPlane(Plane):
             raise ValueError("the mapping is of another view")
         self.mapping = mapping
         self.wanted.fill(self.backdrop)
+        self._end = Point(_end(mapping.columns, self.cell_px.width), _end(mapping.rows, self.cell_px.height))
         self.forget_picture()
 
     def clear(self) -> None:
@@ -97,6 +100,11 @@ class PixelPlane(Plane):
             frame.data, frame.shape[1], xs.data, ys.data, width, height, area, tuple(self.cell_px),
             self.wanted.data, self.dirty.data.cast("B"),
         )  # fmt: skip
+        # A cell at the picture's end may be filled in part only.
+        if cells.right * self.cell_px.width > self._end.x:
+            self.wanted[:, self._end.x : cells.right * self.cell_px.width] = self.backdrop
+        if cells.bottom * self.cell_px.height > self._end.y:
+            self.wanted[self._end.y : cells.bottom * self.cell_px.height] = self.backdrop
 
     def _draw_pointer(self, frame: npt.NDArray[np.uint8], mapping: Mapping, pointer: Pointer) -> None:
         cells = mapping.damaged_cells(pointer.rect)
@@ -176,6 +184,11 @@ class PixelPlane(Plane):
     def place_cursor(self, origin: Point, x: int, y: int) -> bytes:
         """Moves the text cursor to a cell of the view."""
         return b"\x1b[%d;%dH" % (origin.y + y + 1, origin.x + x + 1)
+
+
+def _end(span: Span, px: int) -> int:
+    """Where the picture ends on one axis, in pixels of the view."""
+    return span.cell * px + min(span.cells * px, math.ceil(span.pixels * px / span.step - 1e-6))
 
 
 def _halves(count: int, px: int) -> npt.NDArray[np.uint32]:

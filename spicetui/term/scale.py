@@ -20,7 +20,7 @@ class Scale(Enum):
     """How large the picture is shown."""
 
     FIT = "fit"  #: as large as the view, proportions kept
-    INTEGER = "integer"  #: as FIT, but each sub-cell covers a whole number of pixels
+    INTEGER = "integer"  #: as FIT, but a sub-cell covers a whole number of pixels, or a pixel of square sub-cells
     NATIVE = "native"  #: as large as on a monitor with the terminal's pixels
     PIXEL = "1:1"  #: one sub-cell shows one pixel
 
@@ -130,6 +130,11 @@ def _pixels_per_cell(picture: Size, view: Size, sub: Size, scale: Scale, cell_px
         return zoom * cell_px.width, zoom * cell_px.height
     # The sub-cell's proportions, as near as whole numbers come; the narrower side decides.
     across, down = cell_px.width / sub.width, cell_px.height / sub.height
+    enlarged = int(
+        min(view.width * sub.width / max(picture.width, 1), view.height * sub.height / max(picture.height, 1))
+    )
+    if across == down and enlarged > 1:
+        return sub.width / enlarged, sub.height / enlarged
     factor = max(1, math.ceil(zoom * min(across, down) - 1e-9))
     while True:
         x = factor * max(1, round(across / down)) if across >= down else factor

@@ -116,6 +116,7 @@ F1 = 57364
 KP_BEGIN = 57427
 
 _BY_CODE = {27: ESCAPE, 13: ENTER, 9: TAB, 127: BACKSPACE}
+_BY_NUMBER = _BY_CODE | {8: BACKSPACE}  # where a number stands for a key, and not for a byte that was typed
 _BY_TILDE = {
     1: HOME,
     2: INSERT,
@@ -414,9 +415,8 @@ class Tokenizer:
             self._overflow = False
             return None
         number, mods, action, fields = _key_fields(body)
-        if number == 27 and len(fields) >= 3:  # xterm's modifyOtherKeys
-            code = _number(fields[2])
-            return KeyPress(_BY_CODE.get(code, code), mods, legacy=True) if 0 < code <= 0x10FFFF else None
+        if number == 27 and len(fields) >= 3:
+            return _modified_key(_number(fields[2]), mods)
         code = _BY_TILDE.get(number, 0)
         return KeyPress(code, mods, action) if code else None
 
@@ -484,6 +484,14 @@ def _key_fields(body: str) -> tuple[int, int, Action, list[str]]:
     )
 
 
+def _modified_key(code: int, mods: int) -> Event | None:
+    """xterm's modifyOtherKeys: *code* is what is typed with Shift, where that is all there is to it."""
+    if not 0 < code <= 0x10FFFF or 0xD800 <= code < 0xE000:
+        return None
+    text = chr(code) if mods & ~(Mod.CAPS_LOCK | Mod.NUM_LOCK) == Mod.SHIFT and code > 32 and code != 127 else ""
+    return KeyPress(_BY_NUMBER.get(code, code), mods, text=text, legacy=True)
+
+
 def _kitty_key(body: str) -> Event | None:
     number, mods, action, fields = _key_fields(body)
     codes = [*(_number(part) for part in fields[0].split(":")), 0, 0]
@@ -491,7 +499,7 @@ def _kitty_key(body: str) -> Event | None:
     text = "".join(chr(point) for point in points if 0 < point <= 0x10FFFF and not 0xD800 <= point < 0xE000)
     if number > 0x10FFFF or (number == 0 and not text):
         return None
-    return KeyPress(_BY_CODE.get(number, number), mods, action, codes[1], codes[2], text)
+    return KeyPress(_BY_NUMBER.get(number, number), mods, action, codes[1], codes[2], text)
 
 
 def _letter_key(body: str, final: str) -> Event | None:

@@ -407,6 +407,10 @@ class SpiceApp(App[int]):
             # kitty before 0.33 may lose the first sequence of a synchronised update.
             self.terminal_driver.write("\r")
 
+    def _end_update(self) -> None:
+        self.view.presenter.repair()
+        super()._end_update()
+
     def take_focus(self, gained: bool) -> None:
         if gained:
             self._picture_may_be_lost()

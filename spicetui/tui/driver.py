@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 ESCAPE_SECONDS = 0.05  # a lone ESC is the Escape key after this long
 ABANDON_SECONDS = 2.0  # a string or paste without end is given up after this long
 DRAIN_SECONDS = 0.2  # at the end, for replies that are still to come
+MAX_DRAIN_SECONDS = 2.0  # on a slow line
 
 _ENTER = (
     b"\x1b[22;0t"  # keep the title
@@ -154,11 +155,15 @@ class SpiceDriver(LinuxDriver):
         if not self._active:
             return
         self.disable_input()
-        self._drain()
+        self._drain(self.writer.outstanding)
         self._end_probe()
-        self.writer.control(self.spice_app.view.plane.leave() + _LEAVE)
+        late = self.writer.outstanding
+        asks = self.writer.answers
+        self.writer.control(self.spice_app.view.plane.leave() + _LEAVE + (caps.STATUS if asks else b""))
         if not self.writer.stop():
             self._leave_anyway()
+        elif asks:
+            self._drain(late + 1)  # the key that ended the app may still be held, and its release be reported
         self._restore_settings()
         self._active = False
         atexit.unregister(self._restore_at_exit)
@@ -166,10 +171,10 @@ class SpiceDriver(LinuxDriver):
     def close(self) -> None:
         self.writer.stop()
 
-    def _drain(self) -> None:
-        """Reads the replies that would otherwise be typed into the shell."""
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while self.writer.outstanding and not self.writer.broken:
+    def _drain(self, reports: int) -> None:
+        """Reads what would otherwise be typed into the shell, up to so many status reports."""
+        deadline = time.monotonic() + min(max(DRAIN_SECONDS, 4 * self.writer.ack_seconds), MAX_DRAIN_SECONDS)
+        while reports > 0 and not self.writer.broken:
             rest = deadline - time.monotonic()
             try:
                 if rest <= 0 or not select.select([self.fileno], [], [], rest)[0]:
@@ -182,6 +187,7 @@ class SpiceDriver(LinuxDriver):
             for event in self._tokenizer.feed(data):
                 if isinstance(event, Reply) and event.kind == "status":
                     self.writer.acknowledged()
+                    reports -= 1
 
     def _leave_anyway(self) -> None:
         """The terminal reads nothing; what it is told finds room behind what was thrown away, or not at all."""

@@ -68,6 +68,7 @@ class Link(BaseDriver):
         self.surfaces: dict[int, Surface] = {}  #: by display channel, as the next two
         self.channel_heads: dict[int, Sequence[Head]] = {}
         self.cursors: dict[int, tuple[Cursor | None, Point]] = {}
+        self._pointed: set[int] = set()  # those where the pointer is where we have put it
         self.damage: list[Rect] = []  #: of the display that is shown, not drawn yet
         self.inputs: Inputs | None = None
         self.main: Main | None = None
@@ -229,12 +230,27 @@ class Link(BaseDriver):
         self.main = main
 
     def cursor_changed(self, display: int, cursor: Cursor | None, x: int, y: int) -> None:
-        self.cursors[display] = (cursor, Point(x, y))
+        place = Point(x, y)
+        if self.client_mouse and display in self._pointed:
+            place = self.cursors[display][1]
+        self.cursors[display] = (cursor, place)
         if self.listener and self._shows(display):
+            self.listener.pointer_moved()
+
+    def pointer_sent(self, place: Point) -> None:
+        """The guest was told the pointer's place in the picture; it does not tell it back (client mode)."""
+        head = self.head
+        if head is None:
+            return
+        cursor = self.cursors.get(head.display, (None, place))[0]
+        self.cursors[head.display] = (cursor, Point(place.x + head.area.x, place.y + head.area.y))
+        self._pointed.add(head.display)
+        if self.listener:
             self.listener.pointer_moved()
 
     def mouse_mode_changed(self, client_mode: bool) -> None:
         self.client_mouse = client_mode
+        self._pointed.clear()
         self._status()
 
     def agent_changed(self, connected: bool) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COVERED_FPS = 1  # while another screen lies over the picture, the compositor draws it: 100 times the work
 REST_SECONDS = 0.25  # after this long without a frame, what was sent coarse is sent well
 REFINED_CELLS = 500  # of it at first, until it is known how much gets through
+FAST = 4e6  # bytes a second; below, the picture waits for its turn
 HOLD_SECONDS = 0.5  # how long a server may be paused for one frame
 _SYNC_START, _SYNC_END = b"\x1b[?2026h", b"\x1b[?2026l"
 
@@ -29,6 +30,7 @@ class Presenter:
         self.interval = interval
         self.pacing = Pacing()
         self.frames_shown = 0
+        self.painted = False  #: the compositor has painted cells of the view
         self.encodes = False  #: an update is on its way through the worker thread
         self._timer: asyncio.TimerHandle | None = None
         self._rest: asyncio.TimerHandle | None = None
@@ -158,6 +160,21 @@ class Presenter:
         encoding = loop.run_in_executor(self._executor, update.encode)
         layouts = view.layouts
         encoding.add_done_callback(lambda done: self._encoded(driver, plane, update, layouts, done))
+
+    def repair(self) -> None:
+        """The compositor's update is about to end: what it has erased of the picture comes back within it."""
+        painted, self.painted = self.painted, False
+        view, plane, driver = self.view, self.view.plane, self.view.app.terminal_driver
+        slow = self.pacing.step > 0 or 0 < self.pacing.rate < FAST
+        if not painted or not plane.erased_by_text or driver is None or self.encodes or slow:
+            return
+        if driver.undecided() or view.app.screen is not view.screen:
+            return
+        plane.quality = 0
+        update = plane.update(view.origin)
+        if update is not None:
+            frame = update.encode()
+            driver.writer.control(frame.upload + frame.show)
 
     def _uncover(self, driver: SpiceDriver) -> None:
         """Another screen has come: what lies over its cells goes."""

@@ -313,6 +313,7 @@ class VMView(Widget):
             self.remap()
             self.draw()
         self.origin = Point(*self.region.offset)
+        self.presenter.painted = True
         if self.plane.graphics:
             self.presenter.schedule()  # what is painted now is only the text under the picture
         return [CellStrip(self.plane, y, crop.x, crop.right) for y in range(crop.y, crop.bottom)]
