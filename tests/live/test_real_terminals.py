@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from peer import demo_script
+from PIL import Image
+
+from spicetui.geometry import Rect, Size
+from spicetui.term.scale import Mapping
 
 from .cli import target
 from .picture import Picture
 from .process import DEADLINE
 from .test_demo_server import Hosted
-from .windows import Window, XServer, kitty, xterm
+from .windows import Window, XServer, kitty, tmux, xterm
 
 PICTURES = os.environ.get("SPICETUI_TEST_PICTURES")  # a folder for what the terminals showed
 
@@ -36,11 +42,14 @@ def app(hosted: Hosted, *options: str) -> list[str]:
     return [sys.executable, "-m", "spicetui", "view", target(hosted.address), *options]
 
 
-def seen(window: Window, photo: Picture, size: tuple[int, int]) -> Picture:
-    """The part of the screen where the picture lies 1:1, in the middle of all rows but the last."""
+def corner(window: Window, size: tuple[int, int]) -> tuple[int, int]:
+    """Where on the screen the picture lies 1:1, in the middle of all rows but the last."""
     columns, rows, across, down = window.size()
-    left = (columns - -(-size[0] // across)) // 2 * across
-    top = (rows - 1 - -(-size[1] // down)) // 2 * down
+    return (columns - -(-size[0] // across)) // 2 * across, (rows - 1 - -(-size[1] // down)) // 2 * down
+
+
+def seen(window: Window, photo: Picture, size: tuple[int, int]) -> Picture:
+    left, top = corner(window, size)
     return photo[top : top + size[1], left : left + size[0]]
 
 
@@ -71,12 +80,11 @@ def until_shows(window: Window, hosted: Hosted, name: str, worst: int, mean: flo
             return False  # the desktop is black until somebody looks
         wrong = off(window, truth)
         x, y = hosted.do(lambda: hosted.server.desktop.pointer)
-        pointer = wrong[max(0, y - 8) : y + 32, max(0, x - 8) : x + 32]
-        if not pointer.any():
-            return False
-        pointer[:] = 0  # the app draws it, the server does not
+        pointer = wrong[max(0, y - 8) : y + 32, max(0, x - 8) : x + 32]  # the app draws it, the server does not
+        there = bool((pointer > worst).any())
+        pointer[:] = 0
         last[:] = [float(wrong.max()), float(wrong.mean()), float((wrong > worst).sum())]
-        return bool(wrong.max() <= worst and wrong.mean() <= mean)
+        return bool(there and wrong.max() <= worst and wrong.mean() <= mean)
 
     wait(window, right, lambda: f"off by (worst, mean, pixels) {last}", name)
 
@@ -93,6 +101,119 @@ def test_pixels(name: str, worst: int, mean: float, hosted: Hosted, screen: XSer
         window.key("Return")
         until_typed(window, hosted)
         until_shows(window, hosted, f"{name}-typed", worst, mean)
+        window.key("ctrl+bracketright", "q")
+        assert window.process.wait() == 0
+
+
+def test_kitty_with_what_lies_over_the_picture(hosted: Hosted, screen: XServer, private: Path) -> None:
+    """The menu, the help and a moving window under them; afterwards not one pixel is wrong."""
+    with Window(private, screen, kitty(private), app(hosted, "--scale", "native")) as window:
+        until_shows(window, hosted, "over-start", 0, 0.0)
+        plain = window.photo()
+        window.key("ctrl+bracketright")
+        wait(window, lambda: bool((window.photo() != plain).any(axis=2).sum() > 10_000), lambda: "", "over-menu")
+        hosted.do(lambda: demo_script.press_keys(hosted.server.desktop, "echo under the menu\n"))
+        menu = window.photo()
+        window.key("question")
+        wait(window, lambda: bool((window.photo() != menu).any(axis=2).sum() > 10_000), lambda: "", "over-help")
+        hosted.do(lambda: demo_script.press_keys(hosted.server.desktop, "echo under the help\n"))
+        window.key("Escape")
+        until_shows(window, hosted, "over-closed", 0, 0.0)
+        drag_window(window, hosted, "paint", -190, 25)
+        until_shows(window, hosted, "over-end", 0, 0.0)
+        window.key("ctrl+bracketright", "q")
+        assert window.process.wait() == 0
+
+
+def drag_window(window: Window, hosted: Hosted, name: str, dx: int, dy: int) -> None:
+    """With the mouse, through the terminal, which tells its place in pixels."""
+    size = hosted.truth().shape[1::-1]
+    left, top = corner(window, (size[0], size[1]))
+    rect = hosted.do(lambda: demo_script.window_rect(hosted.server.desktop, name))
+    x, y = left + rect.x + rect.width // 2, top + rect.y + 12
+    window.xdotool("mousemove", str(x), str(y), "mousedown", "1")
+    for part in (1, 2, 3):
+        window.xdotool("mousemove", str(x + dx * part // 3), str(y + dy * part // 3))
+    window.xdotool("mouseup", "1")
+    wanted = rect.translate(dx, dy)
+
+    def now() -> Rect:
+        return hosted.do(lambda: demo_script.window_rect(hosted.server.desktop, name))
+
+    wait(window, lambda: now() == wanted, lambda: f"{now()} instead of {wanted}", "dragged")
+
+
+def test_kitty_is_left_as_it_was(hosted: Hosted, screen: XServer, private: Path) -> None:
+    """The shell from which the app was started shows its screen again, and no image."""
+    script = "printf 'before\\n'; " + shlex.join(app(hosted)) + '; touch "$HOME/left"; exec sleep 60'
+    with Window(private, screen, kitty(private), ["sh", "-c", "read -r line; " + script]) as window:
+        window.size()
+        window.key("Return")
+        _, _, across, down = window.size()
+        wait(window, lambda: window.photo().std() > 20, lambda: "no picture", "left-picture")
+        window.key("ctrl+bracketright", "q")
+        wait(window, (private / "left").exists, lambda: "", "left-ended")
+
+        def clean() -> bool:
+            """The word in the second row, the cursor below it, and nothing that a key's release left."""
+            photo = window.photo()
+            word = photo[down : 2 * down].any()
+            return bool(word and not photo[2 * down :, across:].any() and not photo[3 * down :].any())
+
+        wait(window, clean, lambda: "something is left", "left-behind")
+
+
+def cells_off(window: Window, truth: Picture) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """By how much the mean colour of each cell is off."""
+    columns, rows, across, down = window.size()
+    lies = Mapping(
+        Size(truth.shape[1], truth.shape[0]), Size(columns, rows - 1), Size(2, 2), cell_px=Size(across, down)
+    )
+    cells = lies.cells
+    photo = window.photo()[cells.y * down : cells.bottom * down, cells.x * across : cells.right * across]
+    found = photo.reshape(cells.height, down, cells.width, across, 3).mean(axis=(1, 3))
+    whole = Image.fromarray(truth).resize((cells.width, cells.height), Image.Resampling.BOX)
+    result: np.ndarray[tuple[int, int], np.dtype[np.float64]] = np.abs(found - np.asarray(whole)).max(axis=2)
+    return result
+
+
+@pytest.mark.parametrize("terminal", ["kitty", "xterm", "tmux in kitty", "tmux in xterm"])
+@pytest.mark.parametrize("graphics", ["quadrant", "half"])
+def test_cells(terminal: str, graphics: str, hosted: Hosted, screen: XServer, private: Path) -> None:
+    outer = kitty(private) if "kitty" in terminal else xterm(private, sixel=False)
+    between = tmux(private) if "tmux" in terminal else []
+    command = app(hosted, "--graphics", graphics)
+    name = f"{terminal.replace(' ', '-')}-{graphics}"
+    with Window(private, screen, [*outer, *between], command) as window:
+        last: list[float] = []
+
+        def right() -> bool:
+            truth = hosted.truth()
+            if truth.std() < 10:
+                return False
+            wrong = cells_off(window, truth)
+            last[:] = [float(wrong.mean()), float(np.quantile(wrong, 0.95)), float(wrong.max())]
+            return wrong.mean() < 6 and float(np.quantile(wrong, 0.95)) < 25
+
+        wait(window, right, lambda: f"off by (mean, most, worst) {last}", name + "-start")
+        window.type("echo Hello")
+        window.key("Return")
+        until_typed(window, hosted)
+        wait(window, right, lambda: f"off by (mean, most, worst) {last}", name)
+        print(name, last)
+        window.key("ctrl+bracketright", "q")
+        assert window.process.wait() == 0
+
+
+def test_tmux_in_an_old_kitty_gets_cells_unasked(hosted: Hosted, screen: XServer, private: Path) -> None:
+    """kitty 0.26 has no placeholders, and nothing else goes through tmux."""
+    with Window(private, screen, [*kitty(private), *tmux(private)], app(hosted)) as window:
+
+        def right() -> bool:
+            truth = hosted.truth()
+            return truth.std() > 10 and bool(cells_off(window, truth).mean() < 6)
+
+        wait(window, right, lambda: "", "tmux-unasked")
         window.key("ctrl+bracketright", "q")
         assert window.process.wait() == 0
 

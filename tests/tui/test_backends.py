@@ -40,6 +40,7 @@ from terminal.personality import (
 )
 from terminal.terminal import Terminal
 
+from spicetui.canvas.cursor import Cursor
 from spicetui.geometry import Rect
 from spicetui.term.plane import Update
 from spicetui.term.scale import Scale
@@ -115,7 +116,8 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
             monkeypatch.setenv(name, value)
         if personality.outer is not None:
             tmux = tmp_path / "tmux"
-            tmux.write_text(f"#!/bin/sh\necho '{personality.outer.environment['TERM']}|on'\n")
+            outer = personality.outer
+            tmux.write_text(f"#!/bin/sh\necho '{outer.environment['TERM']}|on|{outer.version}'\n")
             tmux.chmod(0o755)
             monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
@@ -420,6 +422,28 @@ async def test_the_terminal_is_lent_to_the_shell_and_back(case: Case, environmen
         run.client.refresh(run.client.desktop.fill(Rect(50, 60, 70, 80), (250, 150, 50)))
         await until_shown(run, case)
         assert faults(run) == []
+
+
+async def test_the_pointer_is_where_it_was_sent(environment: Any) -> None:
+    """In client mode no server tells its place (spice-server passes no moves on); a new shape does not move it."""
+    case = CASES[0]
+    async with app_on(case, environment) as run:
+        square = np.full((6, 6, 4), (10, 200, 250, 255), np.uint8)
+        run.client.driver.cursor_changed(0, Cursor(square, 0, 0, None, square), 400, 200)
+
+        def drawn() -> tuple[int, int, int, int]:
+            ys, xs = np.nonzero(difference(run) > 1)
+            return (int(xs.min()), int(ys.min()), int(xs.max()), int(ys.max())) if len(xs) else (0, 0, 0, 0)
+
+        await run.until(lambda: idle(run) and drawn() == (400, 200, 405, 205), "as the server says")
+        run.type(b"\x1b[<35;%d;%dM" % (100 + 1, 50 + 1))  # in pixels
+        await run.until(lambda: run.inputs.calls == [("move", 100, 50)])
+        await run.until(lambda: idle(run) and drawn() == (100, 50, 105, 55), "as it was sent")
+        run.client.driver.cursor_changed(0, Cursor(square, 2, 0, None, square), 400, 200)
+        await run.until(lambda: idle(run) and drawn() == (98, 50, 103, 55), "with a new shape")
+        run.client.driver.mouse_mode_changed(False)
+        run.client.driver.cursor_changed(0, Cursor(square, 0, 0, None, square), 300, 100)
+        await run.until(lambda: idle(run) and drawn() == (300, 100, 305, 105), "in server mode")
 
 
 @pytest.mark.parametrize("kind", ["half", "quadrant", "sextant", "octant"])
