@@ -128,7 +128,7 @@ def spell(
         better = without.spell(text)
         if len(better.missing) < len(found.missing) or without.used_unicode == "ctrl-shift-u":
             speller, found = without, _surrounded(better, Stroke(layouts[0].caps_keys))
-    if speller.used_unicode == "alt-code" and not num_lock:
+    if speller.used_keypad and not num_lock:
         found = _surrounded(found, Stroke((Key.NUM_LOCK,)))
     return found
 
@@ -179,6 +179,7 @@ class _Speller:
 
     def __init__(self, layouts: list[Layout], caps_lock: bool, unicode: UnicodeMethod, switch: tuple[Key, ...]) -> None:
         self.used_unicode: UnicodeMethod = "off"
+        self.used_keypad = False
         self._layouts = layouts
         self._caps_lock = caps_lock
         self._unicode = unicode
@@ -246,17 +247,27 @@ class _Speller:
             (code,) = character.encode(page)
         except UnicodeEncodeError:
             return None
+        self.used_keypad = True
         return (Stroke((Key.LEFT_ALT,), tuple(_KEYPAD[int(digit)] for digit in f"{code:04d}")),)
 
     def _hexadecimal(self, character: str) -> tuple[Stroke, ...] | None:
-        """On the first layout from here on that has u and the digits."""
+        """On the first layout from here on that has the letters; GTK gives up at a Shift after the first one."""
         for step in range(len(self._layouts)):
             group = (self._group + step) % len(self._layouts)
-            parts = [self._on(group, one) for one in f"u{ord(character):x} "]
-            if all(found is not None and len(found) == 1 for found in parts):
-                start, *rest = (found[0] for found in parts if found)
-                start = Stroke(tuple(dict.fromkeys((Key.LEFT_CTRL, Key.LEFT_SHIFT, *start.keys))))
-                return (*self._go(group), start, *rest)
+            table = self._layouts[group].direct(self._caps_lock)
+            found: list[Stroke] = []
+            for one in f"u{ord(character):x} ":
+                stroke = table.get(one)
+                if stroke is not None and len(stroke.keys) == 1:
+                    found.append(stroke)
+                elif one.isdigit():
+                    found.append(Stroke((_KEYPAD[int(one)],)))
+                    self.used_keypad = True
+                else:
+                    break
+            else:
+                found[0] = Stroke((Key.LEFT_CTRL, Key.LEFT_SHIFT, *found[0].keys))
+                return (*self._go(group), *found)
         return None
 
 

@@ -182,7 +182,7 @@ def table(entry: Entry) -> Table:
         levels = [modifiers for modifiers in LEVELS if chooses_level(entry, modifiers)]
         plain, syms = characters(keyboard, levels)
         keyboard.lock_caps()
-        caps, more = characters(keyboard, levels, odd=False)
+        caps, more = under_caps_lock(keyboard, levels, plain)
         switch = caps_keys(entry)
     finally:
         keyboard.close()
@@ -196,17 +196,37 @@ def table(entry: Entry) -> Table:
     return Table(" ".join(words), frozenset(syms | more))
 
 
-def characters(
-    keyboard: xkb.Keyboard, levels: list[tuple[Key, ...]], *, odd: bool = True
-) -> tuple[dict[Key, str], set[int]]:
-    """What each key types, by level, and all syms of them; without the odd ones if told so."""
+def characters(keyboard: xkb.Keyboard, levels: list[tuple[Key, ...]]) -> tuple[dict[Key, str], set[int]]:
+    """What each key types, by level, and all syms of them."""
     found: dict[Key, str] = dict.fromkeys(KEYS, "")
     syms: set[int] = set()
     for modifiers in levels:
         keyboard.press(modifiers)
         for key in KEYS:
             sym = keyboard.sym(key)
-            found[key] += typed(sym) if odd or not is_odd(sym) else "\0"
+            found[key] += typed(sym)
+            syms.add(sym)
+        keyboard.release(reversed(modifiers))
+    return {key: one.rstrip("\0") for key, one in found.items()}, syms
+
+
+def under_caps_lock(
+    keyboard: xkb.Keyboard, levels: list[tuple[Key, ...]], plain: dict[Key, str]
+) -> tuple[dict[Key, str], set[int]]:
+    """The same, less what systems do not agree on: letters without a second case, or of newer alphabets."""
+    found: dict[Key, str] = dict.fromkeys(KEYS, "")
+    syms: set[int] = set()
+    for level, modifiers in enumerate(levels):
+        keyboard.press(modifiers)
+        for key in KEYS:
+            sym = keyboard.sym(key)
+            before = plain[key][level : level + 1]
+            other = plain[key][level ^ 1 : (level ^ 1) + 1]
+            after = typed(sym)
+            cased = before.lower() != before.upper()
+            changed = after in (other, before.upper()) and after != before and sym < xkb.UNICODE_SYMS
+            sure = changed if cased else after == before
+            found[key] += after if sure and not is_odd(sym) else "\0"
             syms.add(sym)
         keyboard.release(reversed(modifiers))
     return {key: one.rstrip("\0") for key, one in found.items()}, syms

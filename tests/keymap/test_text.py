@@ -243,6 +243,10 @@ def test_ctrl_shift_u() -> None:
     on_dvorak = strokes("é", "us-dvorak", unicode="ctrl-shift-u")
     assert on_dvorak[0] == Stroke((Key.LEFT_CTRL, Key.LEFT_SHIFT, Key.F))  # there is the u
     assert strokes("é", "ru,us", unicode="ctrl-shift-u")[1:-1] == typed_by_hand("e9")
+    on_azerty = strokes("☃", "be", unicode="ctrl-shift-u", num_lock=False)  # digits without Shift are on the keypad
+    digits = [Stroke((key,)) for key in (Key.KP_2, Key.KP_6, Key.KP_0, Key.KP_3)]
+    num = Stroke((Key.NUM_LOCK,))
+    assert on_azerty == [num, *typed_by_hand("")[:1], *digits, Stroke((Key.SPACE,)), num]
 
 
 @pytest.mark.parametrize("text", ["\ud83d", "\0", "\x85", "\uffff", "\U000e0fff"])

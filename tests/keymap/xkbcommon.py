@@ -14,6 +14,7 @@ EFFECTIVE_MODS = 1 << 3
 COMPOSING, COMPOSED, CANCELLED = 1, 2, 3
 MODIFIERS = SHIFT, LOCK, *_, ALTGR = ("Shift", "Lock", "Control", "Mod1", "Mod2", "Mod3", "Mod4", "Mod5")
 LOCK_MASK = 1 << 1
+UNICODE_SYMS = 0x1000000  # from here on a sym is a character's number
 FIRST_KEYCODE = 8  # evdev's codes are X's less this
 
 # Where the kernel has another number than the code: what E0 precedes, and keys of Japan and Brazil.
