@@ -13,7 +13,7 @@ from .run import run_async
 if TYPE_CHECKING:
     from ..client import Client
     from ..connectors.targets import Target
-    from ..interfaces import Driver
+    from ..interfaces import AudioSink, Driver
 
 USAGE = "[TARGET] [options]"
 DESCRIPTION = "Show a machine in this terminal and drive it. Without TARGET: the demo desktop."
@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     picture.add_argument("--view-only", action="store_true", help="only look: send no key and no mouse event")
     picture.add_argument(
         "--prefix", metavar="KEY", default="ctrl+]", help="the key before commands to the app itself (default ctrl+])"
+    )
+    sound = parser.add_argument_group("sound")
+    sound.add_argument(
+        "--audio",
+        metavar="WAY",
+        dest="sound",
+        help="what plays it: auto, off, miniaudio[:DEVICE], pacat, pw-cat, aplay, cmd:COMMAND, file:PATH (default auto)",
     )
     add_common(parser)
 
@@ -54,6 +61,7 @@ async def view(arguments: argparse.Namespace) -> int:
     password = read_password(arguments, target)
 
     async def connect(driver: Driver, typed: str | None) -> Client:
+        arguments.audio = sink(arguments.sound)
         return await open_client(arguments, target, typed if typed is not None else password, driver)
 
     try:
@@ -70,6 +78,13 @@ async def view(arguments: argparse.Namespace) -> int:
         )
     finally:
         await target.aclose()
+
+
+def sink(spec: str | None) -> AudioSink | None:
+    """What plays the sound of one session. Raises FeatureMissing for a way that does not exist."""
+    from ..devices import audio
+
+    return None if spec == "off" else audio.choose(spec)
 
 
 def _target(arguments: argparse.Namespace) -> Target:

@@ -48,6 +48,7 @@ from .widgets.status import Status, StatusLine, human_bytes
 
 if TYPE_CHECKING:
     from ..client import Client
+    from ..devices.audio_output import Output
     from ..interfaces import Driver
 
 log = logging.getLogger("spicetui.tui.app")
@@ -498,6 +499,23 @@ class SpiceApp(App[int]):
         self.guest.release()
         self.guest.view_only = not self.guest.view_only
 
+    @property
+    def _sound(self) -> Output | None:
+        """What plays the guest's sound, where it plays on a device."""
+        from ..devices.audio_output import Output
+
+        sink = self.client.session.options.audio if self.client is not None else None
+        return sink if isinstance(sink, Output) else None
+
+    @property
+    def has_sound(self) -> bool:
+        return self._sound is not None
+
+    def toggle_mute(self) -> None:
+        sound = self._sound
+        if sound is not None:
+            sound.mute = not sound.mute
+
     def redraw(self) -> None:
         self.view.plane.forget()
         self.refresh(layout=True)
@@ -604,7 +622,9 @@ class SpiceApp(App[int]):
             mode = ""
         else:
             mode = "mouse captured" if self.guest.captured else "click for mouse"
-        return ", ".join(part for part in (mode, colors) if part)
+        sound = self._sound
+        muted = "muted" if sound is not None and sound.mute else ""
+        return ", ".join(part for part in (mode, colors, muted) if part)
 
 
 _COLOR_SYSTEMS = {

@@ -90,6 +90,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("display", "next display", ("tab",), lambda app: app.next_display(), "Picture", "Tab", listed=False),
     Command("redraw", "redraw", ("ctrl+l",), lambda app: app.redraw(), "Picture", "Ctrl+L", listed=False),
     Command("screenshot", "screenshot to file", ("s",), lambda app: app.save_picture(), "App"),
+    Command("mute", "sound on / off", ("m",), lambda app: app.toggle_mute(), "App", enabled=lambda app: app.has_sound),
     Command("text", "text: search and copy", ("y",), lambda app: app.show_text(), "App"),
     Command("view-only", "view only on / off", ("v",), lambda app: app.toggle_view_only(), "App"),
     Command("suspend", "suspend to shell", ("z", "ctrl+z"), lambda app: app.action_suspend_process(), "App"),

@@ -15,6 +15,7 @@ from spicetui.canvas.surface import Surface
 from spicetui.errors import SpiceError
 from spicetui.geometry import Rect
 from spicetui.interfaces import ChannelKey, Driver, Head
+from spicetui.session import Options
 from spicetui.wire.enums import ChannelType, KeyboardModifierFlags, SurfaceFmt
 
 
@@ -118,6 +119,7 @@ class Desktop:
 class FakeSession:
     def __init__(self) -> None:
         self.lost: dict[ChannelKey, SpiceError] = {}
+        self.options = Options()
 
 
 class FakeDisplay:

@@ -11,6 +11,8 @@ from functools import partial
 import pytest
 from terminal.terminal import Terminal
 
+from spicetui.devices.audio_null import NullBackend
+from spicetui.devices.audio_output import Output
 from spicetui.errors import AuthError, ConnectError, TlsError
 from spicetui.geometry import Rect
 from spicetui.interfaces import Driver
@@ -545,3 +547,16 @@ async def test_a_pointer_at_the_edge_pans() -> None:
         run.type(b"\x1b[<35;1;10M")
         await run.until(lambda: (now := run.app.view.mapping) and now.shown.x == 0)
         await run.until_settled()
+
+
+async def test_sound_is_muted_and_back() -> None:
+    async with running() as run:
+        await run.until_settled()
+        sound = Output([NullBackend()])
+        run.client.session.options.audio = sound
+        run.type(b"\x1dm")
+        await run.until(lambda: "muted" in status(run.terminal))
+        assert sound.mute
+        run.type(b"\x1dm")
+        await run.until(lambda: "muted" not in status(run.terminal))
+        assert not sound.mute
