@@ -5,6 +5,7 @@
 libspice-server plays a sound whose frames are all different; the monitor of a PulseAudio sink that nobody hears says
 what came out and when. "delay" is from the moment when the server plays a frame to the moment when the sink does;
 "told" is the delay that video is shown by. "busy": a thread of pure Python works beside the sound, in the same process.
+"app": the app itself in a terminal (tmux), while it shows a video that fills the machine's screen.
 "pacat alone" is fed in time without any SPICE, with the same latency asked for; the ratio is its delay by ours. The
 first two seconds are left out: a sink takes its time to start.
 """
@@ -15,6 +16,7 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -28,9 +30,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from live import needs, tones
 from live.pulse import RATE, Monitor, Pulse
+from live.scene_server import bitmaps
 from live.scene_server.build import build
+from live.scene_server.qxl import Copy, Draw, Effect, Image
 from live.scene_server.server import SceneServer
 
+from spicetui.geometry import Rect
 from spicetui.wire.enums import ChannelType
 
 HERE = Path(__file__).parent
@@ -43,19 +48,24 @@ CLIENTS = (
     ("aplay", "aplay", False),
     ("miniaudio, busy", "miniaudio", True),
     ("pacat, busy", "pacat", True),
+    ("app, miniaudio", "miniaudio", None),
+    ("app, pacat", "pacat", None),
 )
+APP = (200, 56)
+"""Columns and rows of the terminal that the app shows a video of 1024x768 in, at 25 frames a second."""
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=20.0, help="to measure each client")
+    options.add_argument("--only", metavar="NAME", default="", help="clients with this in their name")
     options.add_argument("--latency", type=int, default=120, help="to ask for, in milliseconds")
     arguments = options.parse_args()
     print(f"{'client':<18}" + "".join(f"{column:>12}" for column in COLUMNS))
     alone = 0.0
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         program = build(Path(name))
-        for title, player, busy in CLIENTS:
+        for title, player, busy in (client for client in CLIENTS if arguments.only in client[0]):
             with tempfile.TemporaryDirectory(prefix="bench-") as folder:
                 try:
                     found = measure(Path(folder), program, player, busy, arguments.seconds, arguments.latency)
@@ -70,7 +80,7 @@ def main() -> None:
                 f"{found['gap_ms']:.1f}",
                 f"{found['delay']:.0f}",
                 f"{found['p95']:.0f}",
-                f"{found['told']:.0f}" if player is not None else "",
+                f"{found['told']:.0f}" if found["told"] else "",
                 f"{found['cpu']:.1%}",
                 f"{alone / found['delay']:.2f}",
             )
@@ -78,7 +88,7 @@ def main() -> None:
 
 
 def measure(
-    folder: Path, program: Path, player: str | None, busy: bool, seconds: float, latency_ms: int
+    folder: Path, program: Path, player: str | None, busy: bool | None, seconds: float, latency_ms: int
 ) -> dict[str, float]:
     sound = tones.counter(round((SETTLED + seconds) * RATE))
     with contextlib.ExitStack() as stack:
@@ -86,8 +96,12 @@ def measure(
         monitor = stack.enter_context(Monitor(pulse))
         if player is None:
             return heard(monitor, sound, *play_alone(pulse, sound, latency_ms), 0.0)
-        server = stack.enter_context(SceneServer(program, folder, sound=RATE))
+        server = stack.enter_context(
+            SceneServer(program, folder, sound=RATE, streaming="all", video_codecs="spice:mjpeg")
+        )
         server.sound("compress", 0)
+        if busy is None:
+            return in_app(stack, pulse, monitor, server, sound, player)
         words = [sys.executable, str(HERE / "audio_client.py"), server.host, str(server.port), player]
         words += [str(latency_ms), *(["busy"] if busy else [])]
         client = subprocess.Popen(
@@ -109,6 +123,41 @@ def measure(
         if status["trouble"]:
             raise RuntimeError(status["trouble"])
         return heard(monitor, sound, began, cpu, status["delay_ms"])
+
+
+def in_app(
+    stack: contextlib.ExitStack, pulse: Pulse, monitor: Monitor, server: SceneServer, sound: tones.Sound, player: str
+) -> dict[str, float]:
+    """The app in tmux, which has a server of its own for it."""
+    tmux = [needs.program("tmux"), "-L", f"bench-{os.getpid()}", "-f", "/dev/null"]
+    environment = {**pulse.environment, "SPICETUI_AUDIO": player, "TERM": "xterm-256color"}
+    server.primary(1024, 768)
+    words = [sys.executable, str(HERE / "audio_app.py"), f"{server.host}:{server.port}"]
+    size = ["-x", str(APP[0]), "-y", str(APP[1])]
+    subprocess.run([*tmux, "new-session", "-d", *size, shlex.join(words)], env=environment, check=True)
+    stack.callback(subprocess.run, [*tmux, "kill-server"], env=environment, check=False)
+    asked = [*tmux, "display-message", "-p", "#{pane_pid}"]
+    pid = int(subprocess.run(asked, env=environment, check=True, capture_output=True, text=True).stdout)
+    server.wait_channel(ChannelType.PLAYBACK)
+    server.wait_client()
+    draws = video()
+    marks = {at * RATE // 25: draws[at % len(draws)] for at in range(len(sound) * 25 // RATE)}
+    server.play(sound, marks)
+    began = time.monotonic()
+    used = processor(pid)
+    server.wait_event(lambda event: event["event"] == "played", len(sound) / RATE + 30)
+    cpu = (processor(pid) - used) / (time.monotonic() - began)
+    shown = subprocess.run([*tmux, "capture-pane", "-p"], env=environment, check=True, capture_output=True, text=True)
+    if len(set("".join(shown.stdout.split()))) < 3 or shown.stdout.count("▀") + shown.stdout.count("▄") < 1000:
+        print(shown.stdout)
+        raise RuntimeError("the app shows no picture")
+    return heard(monitor, sound, began, cpu, 0.0)
+
+
+def video() -> list[Draw]:
+    pictures = [np.roll(bitmaps.photo(1024, 768, 5), 40 * at, axis=1) for at in range(16)]
+    whole = Rect(0, 0, 1024, 768)
+    return [Draw(Copy(Image(bitmaps.true_colour(one)), whole), whole, effect=Effect.OPAQUE) for one in pictures]
 
 
 def play_alone(pulse: Pulse, sound: tones.Sound, latency_ms: int) -> tuple[float, float]:

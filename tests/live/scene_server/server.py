@@ -183,10 +183,16 @@ class SceneServer:
     # sound: frames of two samples, int16 (n, 2)
 
     def play(self, frames: Sound, marks: Mapping[int, QxlCommand] | None = None, device: int = 0) -> None:
-        """From now on, at the rate of the sound card; a mark's drawing is done at the moment of its frame."""
+        """From now on, at the rate of the sound card; a mark's drawing is done at the moment of its frame.
+
+        The same command may be drawn again and again, and takes its place in the memory once.
+        """
         address = self.memory.put(frames.astype("<i2").tobytes())
+        places: dict[int, int] = {}
         for frame, command in (marks or {}).items():
-            self._ask("sound", "mark", frame, device, command.put(self.memory))
+            if id(command) not in places:
+                places[id(command)] = command.put(self.memory)
+            self._ask("sound", "mark", frame, device, places[id(command)])
         self._ask("sound", "play", address, len(frames))
 
     def wait_played(self) -> None:
