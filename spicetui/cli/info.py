@@ -100,7 +100,7 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "secure": getattr(channel.stream, "ssl_object", None) is not None,
         "common_capabilities": _names(CommonCap, sorted(channel.linked.common_caps)),
         "capabilities": _names(_capability_enum(channel), caps),
-        "used": _names(_capability_enum(channel), [cap for cap in caps if cap in channel.CAPS]),
+        "used": _names(_capability_enum(channel), [cap for cap in caps if cap in channel.announced()]),
         "bytes_in": channel.bytes_in,
         "bytes_out": channel.bytes_out,
         "messages_in": channel.messages_in,

@@ -35,9 +35,8 @@ VARIABLE = "SPICETUI_AUDIO"
 LATENCY_MS = 120
 
 SSH_HINT = (
-    "over SSH no sound is played on the far side; forward yours with "
-    "ssh -R 24713:127.0.0.1:4713 and PULSE_SERVER=tcp:127.0.0.1:24713, or set "
-    f"{VARIABLE}=cmd:COMMAND"
+    "the guest plays sound, which SSH does not carry: forward PulseAudio with ssh -R 24713:127.0.0.1:4713 and "
+    f"PULSE_SERVER=tcp:127.0.0.1:24713, or set {VARIABLE}=cmd:COMMAND"
 )
 
 
@@ -56,7 +55,7 @@ def choose(
 
         return FileSink(Path(spec.removeprefix("file:")))
     backends, reason = _backends(spec, environment)
-    return Output(backends, latency_ms, reason)
+    return Output(backends, latency_ms, reason, reason if reason is SSH_HINT else "")
 
 
 def _backends(spec: str, environment: Mapping[str, str]) -> tuple[list[Backend], str]:

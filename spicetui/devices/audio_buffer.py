@@ -111,6 +111,7 @@ class JitterBuffer:
     def push(self, pcm: bytes) -> None:
         with self._lock:
             now = self._now()
+            pcm = pcm[-self.rate * self.frame :]  # no honest packet is longer than a second
             if self._empty_since is not None:
                 self.underruns += now - self._empty_since < PAUSE
                 self._empty_since = None

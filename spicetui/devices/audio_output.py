@@ -89,11 +89,13 @@ class Status:
 class Output:
     """An AudioSink on the first of *backends* that opens.
 
-    *reason* says why these were chosen. Of *latency_ms* the buffer keeps one half and the device the other.
+    *reason* says why these were chosen; *hint* is told once, when there is something to hear. Of *latency_ms* the
+    buffer keeps one half and the device the other.
     """
 
-    def __init__(self, backends: Sequence[Backend], latency_ms: int = 120, reason: str = "") -> None:
+    def __init__(self, backends: Sequence[Backend], latency_ms: int = 120, reason: str = "", hint: str = "") -> None:
         self.reason = reason
+        self.hint = hint
         self.backends = tuple(backends)
         self.latency_ms = latency_ms
         self.min_delay_ms = 0
@@ -127,6 +129,9 @@ class Output:
             self._wanted = (rate, channels)
             self._set_gains()
             self._changed.notify_all()
+        if self.hint:
+            self._notice(self.hint)
+            self.hint = ""
         if self._thread is None and not self._closed:
             self._thread = threading.Thread(target=self._run, name="spice sound", daemon=True)
             self._thread.start()

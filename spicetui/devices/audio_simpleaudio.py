@@ -16,7 +16,7 @@ def main(rate: int, channels: int) -> int:
     try:
         import simpleaudio  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
-        print("simpleaudio is not installed: pip install simpleaudio", file=sys.stderr)  # noqa: T201
+        print("simpleaudio is not installed: pip install 'spicetui[audio-simple]'", file=sys.stderr)  # noqa: T201
         return 1
     size = rate * BLOCK_MS // 1000 * 2 * channels
     playing = None

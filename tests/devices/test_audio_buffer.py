@@ -126,6 +126,12 @@ def test_what_piles_up_is_dropped_at_once() -> None:
     assert numbers(buffer.pull(len(buffer._data)))[-1] == 100 * PACKET
 
 
+def test_a_packet_of_minutes_is_cut() -> None:
+    buffer, _ = filled(60)
+    buffer.push(bytes(4 * RATE * 100))
+    assert buffer.queued_ms == 1000
+
+
 def test_what_is_never_needed_is_dropped_after_a_second() -> None:
     buffer, clock = filled(60)
     first = itertools.count(1, PACKET)

@@ -392,6 +392,12 @@ def test_over_ssh_nothing_is_played_in_the_wrong_room() -> None:
     assert names(sink) == ["null"]
     assert isinstance(sink, Output)
     assert "PULSE_SERVER" in sink.reason
+    told: list[str] = []
+    sink.attach(told.append)
+    for _ in range(2):
+        sink.start(48_000, 2, AudioFormat.S16)
+    sink.close()
+    assert told == [sink.reason]
     forwarded = {"SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22", "PULSE_SERVER": "tcp:127.0.0.1:24713"}
     assert "null" not in names(audio.choose(environment=forwarded))
 
