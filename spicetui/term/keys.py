@@ -7,6 +7,7 @@ request (:attr:`KeyTranslator.by_meaning`) characters are typed so with the kitt
 
 from __future__ import annotations
 
+import unicodedata
 from typing import NamedTuple
 
 from ..keymap.keys import MODIFIERS, Key, parse_combo, parse_key
@@ -26,6 +27,7 @@ class Switch(NamedTuple):
 ISO_LEVEL3_SHIFT = 57453  # AltGr where the layout uses it to choose a level
 ISO_LEVEL5_SHIFT = 57454  # the right Ctrl where the layout uses that so, as the Canadian one does
 CAPS_LOCK, SCROLL_LOCK, NUM_LOCK = 57358, 57359, 57360
+_KEYPAD_DIGITS = {57399 + digit: str(digit) for digit in range(10)} | {57409: "."}
 _KEYPAD_WITHOUT_NUM_LOCK = range(57417, 57428)
 _LEVEL_SHIFTS = (ISO_LEVEL3_SHIFT, ISO_LEVEL5_SHIFT)
 
@@ -133,7 +135,9 @@ class LockWatch:
         self.num: bool | None = None
 
     def see(self, event: KeyPress) -> None:
-        if event.legacy:
+        if event.legacy or event.code in (CAPS_LOCK, NUM_LOCK):  # these have the state before or behind them
+            if event.code == NUM_LOCK:
+                self.num = bool(self.num)
             return
         bits = event.mods
         self.caps = bool(bits & Mod.CAPS_LOCK)
@@ -141,7 +145,7 @@ class LockWatch:
             self.caps = self.caps or event.text == chr(event.code).upper()
         if bits & Mod.NUM_LOCK:
             self.num = True
-        elif self.num is not None or event.code == NUM_LOCK or event.code in _KEYPAD_WITHOUT_NUM_LOCK:
+        elif self.num is not None or event.code in _KEYPAD_WITHOUT_NUM_LOCK:
             self.num = False
 
 
@@ -190,6 +194,8 @@ class KeyTranslator:
         self._borrowed: set[Key] = set()  # modifiers pressed because an event said that they are down
         self._pending: list[Switch] = []
         self._due = 0.0
+        self._plain: dict[int, int] = {}  # by the character on a US keyboard: what the user's keyboard has there
+        self._mouse_mods = 0  # those that mouse events have told of
 
     @property
     def due(self) -> float | None:
@@ -230,6 +236,15 @@ class KeyTranslator:
         switches.append(Switch(key, True))
         return switches
 
+    def mouse(self, mods: int) -> list[Switch]:
+        """A mouse event: modifiers that it does not have are down no more, where such events tell of them."""
+        self._mouse_mods |= mods & Mod.CHORD
+        switches: list[Switch] = []
+        for bit, keys in _GROUPS:
+            if self._mouse_mods & bit and not mods & bit:
+                switches += self._let_go({key for key in keys if self._held.get(key) not in (None, *_LEVEL_SHIFTS)})
+        return switches
+
     def _strokes(self, text: str) -> list[Stroke]:
         try:
             return strokes(text, self.layout, caps_lock=self.caps_lock, num_lock=self.num_lock, unicode=self.unicode)
@@ -242,14 +257,18 @@ class KeyTranslator:
     def _made_up(self, event: KeyPress, key: Key | None, now: float) -> list[Switch]:
         """Presses and releases; the last key's release is put off."""
         mods = chord_mods(event.mods)
-        if event.code in _FUNCTIONAL:
+        digit = "" if self.num_lock else _KEYPAD_DIGITS.get(event.code, "")  # the guest would take it for an arrow
+        if event.code in _FUNCTIONAL and not digit:
             if key is None:
                 return []
             found = [Stroke((key,))]
         else:
-            found = self._strokes(event.text or (chr(event.code) if event.code >= 32 else ""))
+            text = digit or event.text or (chr(event.code) if event.code >= 32 else "")
             if event.text:
                 mods &= ~Mod.SHIFT  # it has had its effect
+            elif mods == Mod.SHIFT and event.code > 32:
+                mods, text = 0, text.upper() if len(text.upper()) == 1 else text  # xterm's, as CSI u
+            found = self._strokes(text)
         modifiers = tuple(keys[0] for bit, keys in _GROUPS if mods & bit and key not in keys)
         switches: list[Switch] = []
         for keys, taps in found:
@@ -268,15 +287,23 @@ class KeyTranslator:
     # events with one
 
     def _composed(self, event: KeyPress) -> bool:
-        """Whether the text is not the key's own: the terminal has put a dead key before it, or an input method."""
-        if not event.text or any(code in _LEVEL_SHIFTS for code in self._held.values()) or event.mods & _TEXTLESS:
+        """Whether the character is not the key's own: a dead key or an input method has made it.
+
+        A composed character comes from the key of its letter, as its text or (kitty 0.26) even as its code.
+        """
+        mods = chord_mods(event.mods)
+        if mods & _TEXTLESS or Key.RIGHT_ALT in self._held or ISO_LEVEL5_SHIFT in self._held.values():
             return False
-        own = {chr(event.code), chr(event.code).upper()}
-        if event.mods & Mod.SHIFT:
-            if not event.shifted:
-                return False
-            own.add(chr(event.shifted))
-        return event.text not in own and Key.RIGHT_ALT not in self._held
+        place = event.base or event.code
+        letter = unicodedata.normalize("NFD", event.text or chr(event.code))
+        if len(letter) > 1 and event.base and ord(letter[0].lower()) == self._plain.get(place, place):
+            return True
+        if place in _PLACES and not mods:
+            self._plain[place] = event.code
+        if not event.text or (mods & Mod.SHIFT and not event.shifted):
+            return False
+        own = {chr(event.code), chr(event.code).upper(), chr(event.shifted)}
+        return event.text not in own
 
     def _meant(self, event: KeyPress) -> list[Switch]:
         """Types the event's character while the modifiers that are held stand aside; all at once, for it repeats."""

@@ -184,11 +184,13 @@ _STRING_KINDS = {0x5D: "osc", 0x50: "dcs", 0x5F: "apc", 0x5E: "pm", 0x58: "sos"}
 class Tokenizer:
     """Turns bytes into events.  Call :meth:`flush` when nothing has come for a while and :attr:`pending` is true.
 
-    *erase* is the byte of the Backspace key (VERASE of the terminal's settings); 8 is Ctrl+H on any other terminal.
+    *erase* is the byte of the Backspace key (VERASE of the terminal's settings); 8 is Ctrl+H on any other terminal,
+    but for those with modifyOtherKeys: there it can only be Ctrl+Backspace, which :attr:`modified_keys` says.
     """
 
     def __init__(self, erase: int = 127) -> None:
         self.erase = erase
+        self.modified_keys = False
         self._buffer = b""  # the beginning of something
         self._wait = False  # it is to be kept for the next bytes
         self._string = b""  # the introducer of the control string that is open, b"" for none
@@ -429,6 +431,8 @@ class Tokenizer:
             return KeyPress(_BY_CODE[number], mods, legacy=True)
         if number == 8 == self.erase:
             return KeyPress(BACKSPACE, mods, legacy=True)
+        if number == 8 and self.modified_keys:
+            return KeyPress(BACKSPACE, mods | Mod.CTRL, legacy=True)
         if number == 0:
             return KeyPress(32, mods | Mod.CTRL, legacy=True)
         # Ctrl takes 64 from @A…Z[\\]^_ .
