@@ -74,6 +74,7 @@ class KittyPlane(PixelPlane):
         self._errors = 0
         self._calm = 0
         super().__init__(backdrop)
+        self.wordy = not shared_files
         self._allocate_text()
 
     # geometry

@@ -79,6 +79,7 @@ class Plane(ABC):
     def __init__(self, backdrop: int = 0) -> None:
         self.backdrop = backdrop
         self.quality = 0
+        self.wordy = False  #: its first picture may be megabytes on the terminal's line
         self.failure = ""  #: why nothing is sent any more: the terminal refuses it
         self.size = Size(0, 0)  #: in cells
         self.mapping: Mapping | None = None

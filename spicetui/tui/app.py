@@ -21,11 +21,9 @@ from ..term.backends import BY_NAME, choose, judge
 from ..term.caps import Caps, split_name
 from ..term.cells import CellKind, CellPlane, Colors
 from ..term.keys import Chord
-from ..term.kitty import KittyPlane
 from ..term.plane import Plane
 from ..term.scale import Scale
 from ..term.screentext import Grid
-from ..term.sixel import SixelPlane
 from ..term.tokenizer import KeyPress, Mouse, Paste
 from .choice import DisplayChoice
 from .commands import COMMANDS, Command
@@ -34,7 +32,6 @@ from .edge_pan import EdgePan
 from .guest_input import GuestInput
 from .link import Link
 from .screens.connecting import ConnectingScreen
-from .screens.console_text import ConsoleTextScreen
 from .screens.displays import DisplaysScreen
 from .screens.failure import FailureScreen
 from .screens.help import HelpScreen
@@ -296,7 +293,7 @@ class SpiceApp(App[int]):
     def careful_with(self, plane: Plane) -> bool:
         """Whether a plane begins with its least quality, since what it sends may have a long way."""
         caps = self.terminal_driver.caps if self.terminal_driver is not None else Caps()
-        return caps.ssh or (isinstance(plane, KittyPlane) and not plane.shared_files)
+        return caps.ssh or plane.wordy
 
     @property
     def cell_style(self) -> tuple[CellKind, Colors]:
@@ -427,9 +424,9 @@ class SpiceApp(App[int]):
         if caps.tmux:  # hands nothing on while its window is hidden
             plane.forget()
             self.view.refresh()
-        elif isinstance(plane, SixelPlane) and split_name(caps.name)[0] == "xterm":  # keeps 16 of them
-            plane.forget_picture()
-            self.view.presenter.schedule()
+        elif split_name(caps.name)[0] == "xterm":  # keeps 16 of them
+            plane.forget()
+            self.view.refresh()
 
     def frame_shown(self, now: float) -> None:
         """A frame has gone to the terminal."""
@@ -526,6 +523,8 @@ class SpiceApp(App[int]):
         if screen is None:
             self.say("The machine shows no text console")
         else:
+            from .screens.console_text import ConsoleTextScreen  # a text editor takes its time to be loaded
+
             self.push_screen(ConsoleTextScreen(screen))
 
     def show_help(self) -> None:
