@@ -154,8 +154,9 @@ def test_composed_characters_are_typed_not_pressed() -> None:
     assert feed(translator, b"\x1b[233::101;u\x1b[233::101;1:3u") == down(Key.EQUAL) + up(Key.EQUAL) + down(Key.E) + up(
         Key.E
     )
-    assert feed(translator, b"\x1b[7829::121;u") == []  # ẕ: no key of that layout gives it
-    assert translator.untypable == "ẕ"
+    translator.layout = "us"
+    assert feed(translator, b"\x1b[382::121;u") == []  # ž: no key of that layout gives it
+    assert translator.untypable == "ž"
     altgr_q = b"\x1b[57453u\x1b[64::113;;64u\x1b[57453;1:3u\x1b[64::113;1:3u"
     assert feed(translator, altgr_q) == down(Key.RIGHT_ALT, Key.Q) + up(Key.RIGHT_ALT, Key.Q)
     assert feed(translator, b"\x1b[246::59;;246u") == down(Key.SEMICOLON)  # ö is that key's own
