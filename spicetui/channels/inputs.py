@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..keymap.keys import Button, Key
 from ..wire import inputs as wire
-from ..wire.enums import ChannelType, KeyboardModifierFlags, MouseMode
+from ..wire.enums import ChannelType, InputsCap, KeyboardModifierFlags, MouseMode
 from .base import Channel
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Inputs(Channel):
         self.ready = False
         self.keys_down: dict[int, None] = {}  # in the order they were pressed
         self.buttons = 0  # a mask of the buttons held down
+        self.acks = 0  # motion acknowledgements that came
+        self._motions = 0  # motions sent
         self._unacknowledged = 0
         self._place: tuple[int, int, int] | None = None  # x, y, display, not sent yet
         self._movement = (0, 0)
@@ -56,10 +58,20 @@ class Inputs(Channel):
         self.keys_down.pop(key, None)
         self.send(wire.KeyUp(released(key)))
 
-    def key_press(self, key: Key | int) -> None:
-        """Presses and releases a key."""
-        self.key_down(key)
-        self.key_up(key)
+    def key_press(self, *keys: Key | int) -> None:
+        """Presses keys in this order and releases them in the other: in one message where the server takes that.
+
+        It arrives as a whole or not at all, so that a connection that is lost in between leaves no key down.
+        """
+        whole = InputsCap.KEY_SCANCODE in self.channel_caps and not self.keys_down.keys() & set(keys)
+        if whole and not self.session.options.read_only:
+            codes = [*keys, *(released(key) for key in reversed(keys))]
+            self.send(wire.KeyScancode(b"".join(map(_octets, codes))))
+            return
+        for key in keys:
+            self.key_down(key)
+        for key in reversed(keys):
+            self.key_up(key)
 
     def release_all(self) -> None:
         """Lets go of every key and button that is held down, the last pressed first."""
@@ -73,6 +85,19 @@ class Inputs(Channel):
         """Tells the guest's keyboard which locks should be on."""
         if not self.session.options.read_only:
             self.send(wire.KeyModifiers(locks))
+
+    def mark(self) -> int:
+        """Asks the server to tell when it has taken all that was sent: it has once :attr:`acks` reaches the result.
+
+        Motions are all that it acknowledges, so it gets a bunch of the kind that its mouse mode ignores.
+        """
+        if not self.session.options.read_only:
+            for _ in range(ACK_BUNCH):
+                if self.session.mouse_mode is MouseMode.CLIENT:
+                    self._motion(wire.MouseMotion(0, 0, self.buttons))
+                else:
+                    self._motion(wire.MousePosition(0, 0, self.buttons, 0))
+        return self._motions // ACK_BUNCH
 
     # --- pointer
 
@@ -119,7 +144,8 @@ class Inputs(Channel):
         self.mouse_up(button)
 
     def mouse_scroll(self, dx: int, dy: int) -> None:
-        """Turns the wheel by clicks; dy -1 is up. SPICE has no horizontal wheel, *dx* is dropped."""
+        """Turns the wheel by clicks; dy -1 is up. SPICE has no horizontal wheel, *dx* is dropped
+        (spice-gtk 0.42 drops it too, and servers know only these two buttons of a wheel)."""
         for _ in range(abs(dy)):
             self.mouse_click(Button.UP if dy < 0 else Button.DOWN)
 
@@ -131,15 +157,18 @@ class Inputs(Channel):
             if self._place is not None:
                 x, y, display = self._place
                 self._place = None
-                self._unacknowledged += 1
-                self.send(wire.MousePosition(x, y, self.buttons, display))
+                self._motion(wire.MousePosition(x, y, self.buttons, display))
         else:
             self._place = None
             dx, dy = self._movement
             if dx or dy:
                 self._movement = (0, 0)
-                self._unacknowledged += 1
-                self.send(wire.MouseMotion(dx, dy, self.buttons))
+                self._motion(wire.MouseMotion(dx, dy, self.buttons))
+
+    def _motion(self, message: wire.MouseMotion | wire.MousePosition) -> None:
+        self._motions += 1
+        self._unacknowledged += 1
+        self.send(message)
 
     # --- messages
 
@@ -160,6 +189,7 @@ class Inputs(Channel):
         )
 
     def on_mouse_motion_ack(self, message: wire.MouseMotionAck) -> None:
+        self.acks += 1
         self._unacknowledged = max(0, self._unacknowledged - ACK_BUNCH)
         self._send_motion(limit=True)
 
@@ -174,3 +204,7 @@ def released(code: int) -> int:
     if code > 0xFFFF:
         return code | 0x808000
     return code | (0x8000 if code > 0xFF else 0x80)
+
+
+def _octets(code: int) -> bytes:
+    return code.to_bytes(4, "little").rstrip(b"\0")

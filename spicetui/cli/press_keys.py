@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .exits import OK
 from .options import add_common, add_target, forbid_read_only, milliseconds, start_log
 from .run import run_async
-from .type_text import add_layout
+from .type_text import LOCKS_SECONDS, Pace, add_layout
 
 if TYPE_CHECKING:
     from ..channels.inputs import Inputs
@@ -53,26 +53,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def press_keys(arguments: argparse.Namespace, combos: Sequence[Sequence[Key]]) -> int:
     from .session import ready_inputs, session
-    from .type_text import LOCKS_SECONDS
 
     async with session(arguments, only={"inputs"}) as client:
         inputs = await ready_inputs(client, LOCKS_SECONDS)
+        pace = Pace(inputs)
         for combo in combos:
-            await press(inputs, combo, arguments.hold / 1000)
+            await press(inputs, combo, arguments.hold / 1000, pace)
     return OK
 
 
-async def press(inputs: Inputs, combo: Sequence[Key], hold: float) -> None:
+async def press(inputs: Inputs, combo: Sequence[Key], hold: float, pace: Pace) -> None:
     """The keys go down in order, are held for *hold* seconds, and come up in the reverse order."""
-    from .type_text import pause
-
     try:
         for key in combo:
             inputs.key_down(key)
-            await pause(inputs)
+            await pace.step()
         await asyncio.sleep(hold)
         for key in reversed(combo):
             inputs.key_up(key)
-            await pause(inputs)
+            await pace.step()
     finally:
         inputs.release_all()

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 #: QEMU's PS/2 keyboard queues 16 bytes and drops what comes on top. The guest takes a byte an interrupt; one event
 #: in 4 ms leaves an emulated one on a busy host time for both bytes of a prefixed key.
 EVENT_SECONDS = 0.004
-LOCKS_SECONDS = 1.0
+#: So many events are acknowledged together, and one such bunch more may be under way: 16 bytes at most.
+BUNCH = 4
+LOCKS_SECONDS = ACK_SECONDS = 1.0
+LOOK_SECONDS = 0.002
 PROGRESS_SECONDS = 2.0  # what takes less shows no progress
 REFRESH_SECONDS = 0.1
 
@@ -126,6 +129,7 @@ async def send(inputs: Inputs, typed: Sequence[Typed], rate: float | None = None
     Lets go of every key in the end; when it is stopped, locks that were switched go back to what they were.
     """
     loop = asyncio.get_running_loop()
+    pace = Pace(inputs)
     progress = Progress(typed, rate)
     locks = 0  # switched before the text, each to be switched back at its end
     try:
@@ -134,7 +138,7 @@ async def send(inputs: Inputs, typed: Sequence[Typed], rate: float | None = None
             for stroke in one.strokes:
                 for key, down in stroke.switches:
                     switch(inputs, key, down)
-                    await pause(inputs)
+                    await pace.step()
             if one.text:
                 progress.advance()
                 if rate is not None:
@@ -161,10 +165,34 @@ def switch(inputs: Inputs, key: Key, down: bool) -> None:
         inputs.key_up(key)
 
 
-async def pause(inputs: Inputs) -> None:
-    """The time between two events. Raises ChannelClosed when the server is gone."""
-    await asyncio.sleep(EVENT_SECONDS)
-    await inputs.drain()
+class Pace:
+    """Between two events: time, and never more under way than a PC's keyboard queues, should the server stand still."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self._events = 0
+        self._marks: list[int] = []
+        self._acknowledges = True
+
+    async def step(self) -> None:
+        """Raises ChannelClosed when the server is gone."""
+        await asyncio.sleep(EVENT_SECONDS)
+        await self._inputs.drain()
+        self._events += 1
+        if self._events % BUNCH == 0 and self._acknowledges:
+            self._marks.append(self._inputs.mark())
+            if len(self._marks) > 1:
+                await self._taken(self._marks.pop(0))
+
+    async def _taken(self, mark: int) -> None:
+        """A server that has never acknowledged anything is not waited for again."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ACK_SECONDS
+        while self._inputs.acks < mark and not self._inputs.closed:
+            if not self._inputs.acks and loop.time() > until:
+                self._acknowledges = False
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 class Progress:

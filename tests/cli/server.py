@@ -28,6 +28,7 @@ class Connection(FakeChannel):
         super().__init__(fake, MAIN, stream)
         self.owner = owner
         self.messages: list[Any] = []
+        self.motions = 0
 
     def _caps(self, message: LinkMessage) -> frozenset[int] | LinkErr:
         self.asked = ChannelKey(ChannelType(message.channel_type), message.channel_id)
@@ -44,6 +45,10 @@ class Connection(FakeChannel):
 
     def answer(self, message: Any) -> None:
         self.messages.append(message)
+        if isinstance(message, (inputs.MouseMotion, inputs.MousePosition)):
+            self.motions += 1
+            if self.motions % 4 == 0 and self.owner.acknowledges:
+                self.send(inputs.MouseMotionAck())
         super().answer(message)
 
     def every(self, seconds: float, send: Callable[[], None]) -> None:
@@ -72,11 +77,13 @@ class Server:
         tcp: bool = False,
         raw: Callable[[ByteStream], Any] | None = None,
         leds: int = 0,
+        acknowledges: bool = True,
         **settings: Any,
     ) -> None:
         self.greetings = dict(greetings or {})
         self.connections: list[Connection] = []
         self.leds = leds
+        self.acknowledges = acknowledges
         self.accepted = 0
         self.port = 0
         self._path = folder / "spice"

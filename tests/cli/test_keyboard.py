@@ -138,7 +138,7 @@ def test_ctrl_c_lets_go_of_every_key_and_puts_locks_back(run: Run, tmp_path: Pat
 
         def look(message: Any) -> None:
             nonlocal pressed
-            connection.messages.append(message)
+            Connection.answer(connection, message)
             if isinstance(message, inputs.KeyDown):
                 pressed += 1
                 if pressed == 6:  # Num Lock, a, b, Alt, two digits
@@ -249,6 +249,58 @@ def test_the_rate_is_kept(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with Server(tmp_path) as server:
         assert run("type", server.target, "abc", "--rate", "2").status == 0
     assert sum(0.4 < one <= 0.5 for one in slept) == 3
+
+
+class Counting:
+    """An inputs channel whose server takes nothing before it is told."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.acks = 0
+        self.marks = 0
+
+    def mark(self) -> int:
+        self.marks += 1
+        return self.marks
+
+    async def drain(self) -> None: ...
+
+
+async def test_no_more_is_under_way_than_a_keyboard_queues() -> None:
+    channel = Counting()
+    channel.acks = 1
+    pace = type_text.Pace(channel)  # type: ignore[arg-type]
+    steps = 0
+
+    async def steps_on() -> None:
+        nonlocal steps
+        while True:
+            await pace.step()
+            steps += 1
+
+    task = asyncio.create_task(steps_on())
+    for acks in (1, 2, 3, 9):
+        channel.acks = acks
+        for _ in range(1000):  # turns of the event loop
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            while steps < 4 * acks + 7:
+                await asyncio.sleep(0)
+        assert steps == 4 * acks + 7
+    channel.closed = True  # ends the waiting
+    async with asyncio.timeout(20):
+        while steps == 43:
+            await asyncio.sleep(0)
+    task.cancel()
+
+
+def test_a_server_without_acknowledgements_is_typed_to(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type_text, "ACK_SECONDS", 0)
+    with Server(tmp_path, acknowledges=False) as server:
+        assert run("type", server.target, 20 * "a").status == 0
+    assert keys(server) == 20 * ["+A", "-A"]
 
 
 def test_events_are_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
