@@ -77,6 +77,7 @@ async def run_app(app: Any) -> int:
     try:
         status = await app.run_async()
     finally:
+        app.view.close()
         try:
             await app.shut_down()
         finally:

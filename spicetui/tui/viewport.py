@@ -99,6 +99,12 @@ class VMView(Widget):
             self.app.text_shown(None)
         self._change(plane).close()
 
+    def close(self) -> None:
+        """Gives back what the backends hold outside this process; once the terminal has read all."""
+        for plane in (self.plane, self._picture):
+            if plane is not None:
+                plane.close()
+
     def read_text(self, enabled: bool) -> None:
         """Whether text consoles are shown as text."""
         self.recognizer = Recognizer() if enabled else None
