@@ -38,6 +38,7 @@ PACKAGES = {
     "tmux": "tmux",
     "ssh": "openssh-client",
     "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
 }
 SPICE_MODULE = "lib/*/qemu/ui-spice-core.so"
 XSPICE_DRIVER = "/usr/lib/xorg/modules/drivers/spiceqxl_drv.so"
