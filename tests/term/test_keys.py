@@ -157,6 +157,7 @@ def test_composed_characters_are_typed_not_pressed() -> None:
     translator.layout = "us"
     assert feed(translator, b"\x1b[382::121;u") == []  # ž: no key of that layout gives it
     assert translator.untypable == "ž"
+    translator.layout = "de"
     altgr_q = b"\x1b[57453u\x1b[64::113;;64u\x1b[57453;1:3u\x1b[64::113;1:3u"
     assert feed(translator, altgr_q) == down(Key.RIGHT_ALT, Key.Q) + up(Key.RIGHT_ALT, Key.Q)
     assert feed(translator, b"\x1b[246::59;;246u") == down(Key.SEMICOLON)  # ö is that key's own
