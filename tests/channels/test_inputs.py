@@ -11,7 +11,7 @@ from spicetui import Button, Key, Options
 from spicetui.channels.inputs import ACK_BUNCH, MOTION_WINDOW, Inputs
 from spicetui.wire import inputs as wire
 from spicetui.wire import main
-from spicetui.wire.enums import KeyboardModifierFlags, MouseMode
+from spicetui.wire.enums import ChannelType, InputsCap, KeyboardModifierFlags, MouseMode
 
 from .support import Opened, opened
 
@@ -57,6 +57,27 @@ def test_every_key_s_release_is_the_one_that_keyboards_send(key: Key) -> None:
 
     code = released(key)
     assert code.to_bytes(4, "little").rstrip(b"\0") == key.release
+
+
+async def test_keys_in_one_message_where_the_server_takes_that() -> None:
+    caps = {ChannelType.INPUTS: frozenset({InputsCap.KEY_SCANCODE})}
+    async with opened(INPUTS, channel_caps=caps) as session:
+        inputs = inputs_of(session)
+        inputs.key_press(Key.LEFT_CTRL, Key.LEFT_ALT, Key.DELETE)
+        inputs.key_press(Key.PAUSE)
+        codes = [bytes.fromhex("1d 38 e053 e0d3 b8 9d"), bytes.fromhex("e11d45 e19dc5")]
+        assert [bytes(m.data) for m in await sent(session.channel)] == codes
+        assert not inputs.keys_down
+        inputs.key_down(Key.LEFT_CTRL)  # held already: nothing must let go of it but its own release
+        inputs.key_press(Key.LEFT_CTRL, Key.A)
+        assert not any(isinstance(m, wire.KeyScancode) for m in await sent(session.channel))
+
+
+async def test_keys_one_by_one_where_it_does_not() -> None:
+    async with opened(INPUTS, channel_caps={}) as session:
+        inputs_of(session).key_press(Key.LEFT_CTRL, Key.A)
+        expected = [wire.KeyDown(0x1D), wire.KeyDown(0x1E), wire.KeyUp(0x9E), wire.KeyUp(0x9D)]
+        assert await sent(session.channel) == expected
 
 
 async def test_codes_that_have_no_name() -> None:
