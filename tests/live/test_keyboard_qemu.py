@@ -6,8 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from keymap.test_layouts import typable
+from keymap.xkb_guest import XkbGuest
 
 import spicetui
+from spicetui.keymap.text import load_layout
 
 from . import library
 from .cli import Cli
@@ -82,6 +85,43 @@ def typed(log: ScancodeLog, system: UsSystem, text: str) -> str:
     while len(system.text) < len(text) or system.held:
         system.hear(log.keyboard(1))
     return system.text
+
+
+class LinuxSystem(XkbGuest):
+    """Takes scancodes as they come; libxkbcommon says what they type."""
+
+    def __init__(self, layout: str) -> None:
+        super().__init__(layout)
+        self._prefix = 0
+
+    def hear_codes(self, scancodes: bytes) -> None:
+        for code in scancodes:
+            if code == 0xE0:
+                self._prefix = code
+                continue
+            key = (code & 0x7F) << 8 | self._prefix if self._prefix else code & 0x7F
+            self._prefix = 0
+            self.switch(key, not code & 0x80)
+
+
+@pytest.mark.parametrize("layout", ["de", "fr", "br", "jp"])
+def test_a_layout_by_the_command(layout: str, private: Path, scancode_disk: Path, cli: Cli, row: Row) -> None:
+    """All that its keys type at every level, the keys of Brazil and Japan among them, and some by dead keys."""
+    characters = typable(layout)
+    direct = load_layout(layout).direct()
+    text = "".join(one for one in characters if one in direct)
+    text += "".join(one for one in characters[::7] if one not in direct)
+    with Qemu(private, disk=scancode_disk) as machine:
+        log = ScancodeLog(machine)
+        result = cli.at(machine.address(), "type", "--layout", layout, "-", stdin=text)
+        assert result.status == 0, result.stderr
+        system = LinuxSystem(layout)
+        while len(system.text) < len(text) or system.held:
+            system.hear_codes(log.keyboard(1))
+        system.close()
+        assert system.text == text
+        assert not log.pending()
+    row("keyboard and mouse", test=f"typed by meaning, layout {layout}", arrived=f"{len(text)} of {len(text)}")
 
 
 @pytest.mark.parametrize("way", ["argument", "standard input"])
