@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 import threading
 import time
@@ -24,6 +25,9 @@ RETRY = 3.0
 
 #: Seconds that a device may take nothing before it counts as lost.
 STALLED = 2.0
+
+#: Seconds that a device has to take sound before it counts as found again.
+PROVEN = 1.0
 
 #: Seconds after the guest's last sound after which the device is given back.
 LINGER = 5.0
@@ -112,6 +116,7 @@ class Output:
         self._wanted: tuple[int, int] | None = None  # rate and channels while the guest plays
         self._stopped_at = 0.0
         self._kept_at = 0.0
+        self._opened_at = 0.0
         self._closed = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -133,6 +138,7 @@ class Output:
             self._notice(self.hint)
             self.hint = ""
         if self._thread is None and not self._closed:
+            atexit.register(self.close)  # a device's thread must not call what the interpreter has taken apart
             self._thread = threading.Thread(target=self._run, name="spice sound", daemon=True)
             self._thread.start()
 
@@ -177,6 +183,7 @@ class Output:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(STALLED)
+            atexit.unregister(self.close)
 
     # --- what the user sets and sees
 
@@ -250,12 +257,12 @@ class Output:
         while not self._closed:
             wanted = self._wanted
             now = time.monotonic()
+            if self._stream is not None and (why := self._why_lost(now)) is not None:
+                self._lost(why)
+                tried = now - RETRY + LOOK  # at once, and then now and then
             if self._stream is not None:
-                why = self._why_lost(now)
-                if why is not None:
-                    self._lost(why)
-                    tried = now - RETRY + LOOK  # at once, and then now and then
-                elif wanted is None and now > self._stopped_at + LINGER and self.buffer.queued_ms == 0:
+                self._recovered(now)
+                if wanted is None and now > self._stopped_at + LINGER and self.buffer.queued_ms == 0:
                     self._close_stream()
                 elif wanted is not None and wanted != opened:
                     self._close_stream()
@@ -299,12 +306,18 @@ class Output:
                 reasons.append(f"{backend.name}: {type(error).__name__}: {error}")
             else:
                 log.info("sound is played by %s", self._stream.name)
-                if self.trouble:
-                    self._notice(f"sound: {self._stream.name} plays again")
-                self.trouble = ""
+                self._opened_at = time.monotonic()
                 self.set_min_delay(self.min_delay_ms)
                 return
         self._say("no sound device: " + "; ".join(reasons))
+
+    def _recovered(self, now: float) -> None:
+        """A device that has taken sound for some time works again."""
+        assert self._stream is not None
+        taken = self.buffer.queued_ms == 0 or self.buffer.pulled_at > self._opened_at + PROVEN / 2
+        if self.trouble and now > self._opened_at + PROVEN and taken:
+            self.trouble = ""
+            self._notice(f"sound: {self._stream.name} plays again")
 
     def _lost(self, why: str) -> None:
         assert self._stream is not None

@@ -28,6 +28,7 @@ TONE = np.full((480, 2), 1000, "<i2").tobytes()
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audio_output, "RETRY", 0.02)
     monkeypatch.setattr(audio_output, "LOOK", 0.01)
+    monkeypatch.setattr(audio_output, "PROVEN", 0.05)
 
 
 class Stream:
@@ -158,6 +159,17 @@ def test_a_device_that_takes_nothing_counts_as_lost(started: Started, monkeypatc
     fake.stream()
     output.push(TONE, 0)
     assert "takes no sound any more" in notices.next()
+
+
+def test_one_that_opens_but_never_plays_is_told_of_once(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio_output, "STALLED", 0.02)
+    fake = Fake()
+    output, notices = started(fake)
+    for _ in range(5):
+        fake.stream()
+        output.push(TONE, 0)
+    assert "takes no sound any more" in notices.next()
+    assert notices.none
 
 
 def test_another_format_opens_another_stream(started: Started) -> None:
