@@ -310,3 +310,89 @@ class AudioDataMode(IntEnum):
     RAW = 1
     CELT_0_5_1 = 2
     OPUS = 3
+
+
+class AgentMessage(IntEnum):
+    """The numbers of the guest agent's messages."""
+
+    MOUSE_STATE = 1
+    MONITORS_CONFIG = 2
+    REPLY = 3
+    CLIPBOARD = 4
+    DISPLAY_CONFIG = 5
+    ANNOUNCE_CAPABILITIES = 6
+    CLIPBOARD_GRAB = 7
+    CLIPBOARD_REQUEST = 8
+    CLIPBOARD_RELEASE = 9
+    FILE_XFER_START = 10
+    FILE_XFER_STATUS = 11
+    FILE_XFER_DATA = 12
+    CLIENT_DISCONNECTED = 13
+    MAX_CLIPBOARD = 14
+    AUDIO_VOLUME_SYNC = 15
+    GRAPHICS_DEVICE_INFO = 16
+
+
+class AgentCap(IntEnum):
+    MOUSE_STATE = 0
+    MONITORS_CONFIG = 1
+    REPLY = 2
+    CLIPBOARD = 3
+    DISPLAY_CONFIG = 4
+    CLIPBOARD_BY_DEMAND = 5
+    CLIPBOARD_SELECTION = 6
+    SPARSE_MONITORS_CONFIG = 7
+    GUEST_LINEEND_LF = 8
+    GUEST_LINEEND_CRLF = 9
+    MAX_CLIPBOARD = 10
+    AUDIO_VOLUME_SYNC = 11
+    MONITORS_CONFIG_POSITION = 12
+    FILE_XFER_DISABLED = 13
+    FILE_XFER_DETAILED_ERRORS = 14
+    GRAPHICS_DEVICE_INFO = 15
+    CLIPBOARD_NO_RELEASE_ON_REGRAB = 16
+    CLIPBOARD_GRAB_SERIAL = 17
+
+
+class AgentReply(IntEnum):
+    SUCCESS = 1
+    ERROR = 2
+
+
+class ClipboardSelection(IntEnum):
+    CLIPBOARD = 0
+    PRIMARY = 1
+    SECONDARY = 2
+
+
+class ClipboardFormat(IntEnum):
+    NONE = 0
+    TEXT = 1  #: UTF-8
+    PNG = 2
+    BMP = 3
+    TIFF = 4
+    JPG = 5
+    FILE_LIST = 6  #: "copy" or "cut", then absolute paths in the shared folder, separated by zero bytes
+
+
+class MonitorsFlags(IntFlag):
+    USE_POS = 1
+    PHYSICAL_SIZE = 2
+
+
+class DisplayConfigFlags(IntFlag):
+    DISABLE_WALLPAPER = 1
+    DISABLE_FONT_SMOOTH = 2
+    DISABLE_ANIMATION = 4
+    SET_COLOR_DEPTH = 8
+
+
+class FileXferResult(IntEnum):
+    CAN_SEND_DATA = 0
+    CANCELLED = 1
+    ERROR = 2
+    SUCCESS = 3
+    NOT_ENOUGH_SPACE = 4
+    SESSION_LOCKED = 5
+    VDAGENT_NOT_CONNECTED = 6
+    DISABLED = 7

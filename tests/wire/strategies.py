@@ -7,10 +7,18 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from spicetui.geometry import Point, Rect
-from spicetui.wire import common, core, cursor, display, image, inputs, main, playback, record
-from spicetui.wire.enums import BitmapFlags, CompositeFlags, CursorFlags, ImageType, LineFlags, StringFlags
+from spicetui.wire import agent, common, core, cursor, display, image, inputs, main, playback, record
+from spicetui.wire.enums import (
+    BitmapFlags,
+    CompositeFlags,
+    CursorFlags,
+    ImageType,
+    LineFlags,
+    MonitorsFlags,
+    StringFlags,
+)
 
-CHANNELS = (main, display, inputs, cursor, playback, record)
+CHANNELS = (main, display, inputs, cursor, playback, record, agent)
 
 INTEGERS = {
     "B": st.integers(0, 0xFF),
@@ -20,6 +28,7 @@ INTEGERS = {
     "h": st.integers(-(1 << 15), (1 << 15) - 1),
     "i": st.integers(-(1 << 31), (1 << 31) - 1),
     "q": st.integers(-(1 << 63), (1 << 63) - 1),
+    "BBBB": st.integers(0, 0xFF),  # one byte, and three that are reserved
 }
 u8, u16, u32, u64, i16, i32 = (INTEGERS[code] for code in "BHIQhi")
 data = st.binary(max_size=40)
@@ -112,6 +121,17 @@ def cursor_shapes(draw: st.DrawFn) -> cursor.CursorShape:
 names = st.binary(max_size=9).filter(lambda text: b"\0" not in text)
 
 segments = st.builds(display.PathSegment, u8, st.lists(st.tuples(i32, i32), max_size=4))
+
+
+@st.composite
+def monitors_configs(draw: st.DrawFn) -> agent.MonitorsConfig:
+    flags = draw(u32)
+    monitors = draw(st.lists(of(agent.MonConfig), max_size=3))
+    count = len(monitors) if flags & MonitorsFlags.PHYSICAL_SIZE else 0
+    sizes = draw(st.lists(of(agent.MonitorMM), min_size=count, max_size=count))
+    return agent.MonitorsConfig(flags, monitors, sizes)
+
+
 BY_HAND: dict[type, st.SearchStrategy[Any]] = {
     image.Image: images(),
     image.Palette: palettes(),
@@ -125,6 +145,7 @@ BY_HAND: dict[type, st.SearchStrategy[Any]] = {
         lambda: st.builds(display.MonitorsConfig, u16, st.lists(of(display.Head), max_size=3))
     ),
     cursor.CursorShape: cursor_shapes(),
+    agent.MonitorsConfig: monitors_configs(),
     main.DstInfo: st.builds(main.DstInfo, u16, u16, names, names),
 }
 
@@ -150,6 +171,8 @@ def _annotated(plain: Any, meta: Any) -> st.SearchStrategy[Any]:
             return st.binary(min_size=size, max_size=size)
         case core.Fixed():
             return INTEGERS[meta.codes]
+        case agent.Words():
+            return st.lists(u32, max_size=4)
         case core.Rest():
             return data
         case core.Bytes():
