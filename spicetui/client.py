@@ -20,6 +20,7 @@ from .session import Options, Session, as_spice_error
 from .wire.enums import ChannelType, MouseMode
 
 if TYPE_CHECKING:
+    from .agent.files import FileTransfer
     from .canvas.surface import Surface
     from .channels.cursor import CursorChannel
     from .channels.display import DisplayChannel
@@ -103,6 +104,12 @@ class Client:
     def audio_recorder(self) -> RecordChannel | None:
         """The guest's microphone; None when the server offers none."""
         return cast("RecordChannel | None", self.channels.get(ChannelKey(ChannelType.RECORD)))
+
+    @property
+    def file_transfer(self) -> FileTransfer | None:
+        """Files to the guest; None as long as there is no guest agent that takes them."""
+        files = self.main.agent.files
+        return files if files.available else None
 
     # --- facts
 

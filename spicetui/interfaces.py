@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from .geometry import Rect
 from .wire.enums import AudioFormat as AudioFormat
 from .wire.enums import ChannelType
+from .wire.enums import ClipboardFormat as ClipboardFormat
+from .wire.enums import ClipboardSelection as ClipboardSelection
 
 if TYPE_CHECKING:
     from .canvas.cursor import Cursor
@@ -37,6 +39,32 @@ class Head(NamedTuple):
     def display_id(self) -> int:
         """How the pointer's messages and the guest agent name it: several monitors are only known on channel 0."""
         return self.id if self.display == 0 else self.display
+
+
+class Monitor(NamedTuple):
+    """A monitor that the guest is asked for, pixels; its physical size in millimetres, 0 when it is not known."""
+
+    width: int
+    height: int
+    x: int = 0
+    y: int = 0
+    width_mm: int = 0
+    height_mm: int = 0
+
+    @property
+    def enabled(self) -> bool:
+        """A monitor of no size holds the place of one that is off."""
+        return self.width > 0 and self.height > 0
+
+
+class TransferProgress(NamedTuple):
+    """How far a file has come; *error* says why it will come no further."""
+
+    file_name: str
+    bytes_sent: int
+    total_size: int
+    percentage: float
+    error: Exception | None = None
 
 
 class ByteStream(Protocol):
@@ -179,6 +207,22 @@ class Driver(Protocol):
         """The guest agent came or went."""
         ...
 
+    def agent_ready(self, caps: frozenset[int]) -> None:
+        """The guest agent has told its capabilities (AgentCap): from now on it does what is asked."""
+        ...
+
+    def clipboard_grabbed(self, selection: ClipboardSelection, types: Sequence[ClipboardFormat]) -> None:
+        """Something was copied in the guest; ``main.request_clipboard`` gets it in one of *types*."""
+        ...
+
+    async def clipboard_fetch(self, selection: ClipboardSelection, type: ClipboardFormat) -> bytes:
+        """The guest wants what ``main.grab_clipboard`` has offered. An error refuses it."""
+        ...
+
+    def clipboard_release(self, selection: ClipboardSelection) -> None:
+        """The guest has nothing in its clipboard any more."""
+        ...
+
     def leds_changed(self, scroll_lock: bool, num_lock: bool, caps_lock: bool) -> None:
         """The guest's lock keys."""
         ...
@@ -231,6 +275,18 @@ class BaseDriver:
         pass
 
     def agent_changed(self, connected: bool) -> None:
+        pass
+
+    def agent_ready(self, caps: frozenset[int]) -> None:
+        pass
+
+    def clipboard_grabbed(self, selection: ClipboardSelection, types: Sequence[ClipboardFormat]) -> None:
+        pass
+
+    async def clipboard_fetch(self, selection: ClipboardSelection, type: ClipboardFormat) -> bytes:
+        return b""
+
+    def clipboard_release(self, selection: ClipboardSelection) -> None:
         pass
 
     def leds_changed(self, scroll_lock: bool, num_lock: bool, caps_lock: bool) -> None:

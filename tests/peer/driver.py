@@ -10,7 +10,7 @@ from spicetui.canvas.surface import Surface
 from spicetui.channels.inputs import Inputs
 from spicetui.channels.main import Main
 from spicetui.geometry import Rect
-from spicetui.interfaces import BaseDriver
+from spicetui.interfaces import BaseDriver, ClipboardFormat, ClipboardSelection
 
 
 class RecordingDriver(BaseDriver):
@@ -45,6 +45,15 @@ class RecordingDriver(BaseDriver):
 
     def agent_changed(self, connected: bool) -> None:
         self.calls.append(("agent_changed", connected))
+
+    def agent_ready(self, caps: frozenset[int]) -> None:
+        self.calls.append(("agent_ready", caps))
+
+    def clipboard_grabbed(self, selection: ClipboardSelection, types: Sequence[ClipboardFormat]) -> None:
+        self.calls.append(("clipboard_grabbed", selection, tuple(types)))
+
+    def clipboard_release(self, selection: ClipboardSelection) -> None:
+        self.calls.append(("clipboard_release", selection))
 
     def leds_changed(self, scroll_lock: bool, num_lock: bool, caps_lock: bool) -> None:
         self.calls.append(("leds_changed", scroll_lock, num_lock, caps_lock))
