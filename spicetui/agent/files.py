@@ -238,11 +238,11 @@ class FileTransfer(Feature):
 def _open(path: Path) -> BinaryIO:
     """Raises OSError, AgentError for what is no plain file."""
     # A pipe without a writer would block for ever.
-    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb", 0)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
         raise AgentError(f"{path.name}: no plain file")
-    return file
+    return os.fdopen(number, "rb", 0)
 
 
 def _read(file: BinaryIO, size: int, digest: hashlib._Hash | None) -> bytes:
