@@ -119,7 +119,7 @@ class Layout:
     *keys* gives for a key its characters by level: plain, Shift, AltGr, Shift+AltGr; fewer are fine, and ``\\0``
     stands for a level that types nothing.  A dead key is :func:`dead` of its accent.  *caps* gives them under Caps
     Lock where it does more or less than exchange the cases of a letter; *caps_keys* turn it on and off, none when no
-    key does.  Dead keys make nothing of the characters in *alone*.
+    key does.  Dead keys make nothing of the characters in *alone*, and those in *doubtful* only in some locales.
     """
 
     def __init__(
@@ -129,12 +129,14 @@ class Layout:
         caps: Mapping[Key, str] | None = None,
         caps_keys: tuple[Key, ...] = (Key.CAPS_LOCK,),
         alone: str = "",
+        doubtful: str = "",
     ) -> None:
         self.name = name
         self.keys = keys
         self.caps = caps or {}
         self.caps_keys = caps_keys
         self._alone = alone
+        self._doubtful = doubtful
         self._tables: dict[bool, dict[str, Stroke]] = {}
 
     def typed(self, key: Key, *, caps_lock: bool) -> str:
@@ -165,7 +167,7 @@ class Layout:
         table = self.direct(caps_lock)
         if stroke := table.get(text):
             return None if is_dead(text) else (stroke,)
-        for sequence in sequences().get(text, ()):
+        for sequence in () if text in self._doubtful else sequences().get(text, ()):
             found = [table.get(part) for part in sequence]
             if all(found) and sequence[-1] not in self._alone:
                 return tuple(stroke for stroke in found if stroke)
@@ -245,10 +247,10 @@ def load_layout(name: str) -> Layout:
     caps_keys, *tokens = row.split(" ")
     keys: dict[Key, str] = {}
     caps: dict[Key, str] = {}
-    alone = ""
+    marked = {"!": "", "~": ""}
     for token in tokens:
-        if token[0] == "!":
-            alone = unescape(token[1:])
+        if token[0] in marked:
+            marked[token[0]] = unescape(token[1:])
             continue
         number, _, characters = token.partition(":")
         plainly, _, capital = characters.partition("|")
@@ -257,7 +259,7 @@ def load_layout(name: str) -> Layout:
         if capital:
             caps[key] = unescape(capital)
     switch = tuple(Key(int(key, 16)) for key in caps_keys.split("+") if key != "-")
-    return Layout(plain, keys, caps, switch, alone)
+    return Layout(plain, keys, caps, switch, marked["!"], marked["~"])
 
 
 def _row(data: bytes, name: str) -> str | None:

@@ -48,6 +48,9 @@ DEAD = {
 }  # fmt: skip
 DEAD_SYMS = {xkb.sym_named(f"dead_{name}"): dead(accent) for name, accent in DEAD.items()}
 
+# Locales whose own Compose files a guest with the layout is likely to have.
+LOCALES = {"br": "pt_BR", "pt": "pt_PT", "cz": "cs_CZ", "fi": "fi_FI", "gr": "el_GR", "rs": "sr_RS"}
+
 HEAD = """\
 # {what}
 # Made by tests/keymap/make_layouts.py; do not edit.
@@ -75,7 +78,7 @@ LAYOUT_HEAD = (
 # Each line: name, title, table; "=name" is another one's table.  A table: the keys that switch Caps Lock ("-" for
 # none), then "code:characters" for each key, its code as SPICE numbers it, its characters plain, with Shift, AltGr,
 # AltGr+Shift, and behind "|" those under Caps Lock where it does not just exchange the cases of a letter; behind "!"
-# characters that dead keys do not compose with on this layout.
+# characters that dead keys do not compose with on this layout, behind "~" what they compose in some locales only.
 # \\20; is U+0020, \\0; no character, \\d0301; the dead key of U+0301.
 """
 )
@@ -164,6 +167,23 @@ def _composer() -> xkb.Composer:
 
 
 @cache
+def doubtful(locale: str, syms: frozenset[int]) -> str:
+    """What a dead key composes here, but not in that locale."""
+    here, there = _composer(), xkb.Composer(f"{locale}.UTF-8")
+    found = set()
+    for before in DEAD_SYMS:
+        for sym in (*syms, *DEAD_SYMS):
+            results = []
+            for composer in (here, there):
+                composer.reset()
+                composer.feed(before)
+                results.append(composer.feed(sym)[1])
+            if results[0] != results[1] and len(results[0]) == 1:
+                found.add(results[0])
+    return "".join(sorted(found))
+
+
+@cache
 def is_odd(sym: int) -> bool:
     """Whether it is one of several syms for its character, and dead keys know the usual one better."""
     one = xkb.character(sym)
@@ -193,6 +213,8 @@ def table(entry: Entry) -> Table:
             words.append(f"{key:02x}:{escape(plain[key])}{rest}")
     if odd := {xkb.character(sym) for sym in syms if is_odd(sym)}:
         words.append("!" + escape("".join(sorted(odd))))
+    if entry.layout in LOCALES and (unsure := doubtful(LOCALES[entry.layout], frozenset(syms))):
+        words.append("~" + escape(unsure))
     return Table(" ".join(words), frozenset(syms | more))
 
 

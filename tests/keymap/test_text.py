@@ -161,6 +161,15 @@ def test_dead_keys_of_real_layouts() -> None:
     assert strokes("e\u0302", "de") == strokes("ê", "de")  # decomposed text is composed first
 
 
+def test_what_a_locale_composes_otherwise_is_not_composed() -> None:
+    """The acute and c are ç in Brazil and Portugal, the caron and u are ů in Czechia."""
+    assert strokes("ć", "es") == [Stroke((Key.APOSTROPHE,)), Stroke((Key.C,))]
+    for layout, character in (("br", "ć"), ("pt", "Ć"), ("cz", "ǔ")):
+        with pytest.raises(UntypableText):
+            strokes(character, layout)
+    assert strokes("č", "cz") == [Stroke((Key.DIGIT_4,))]
+
+
 @pytest.mark.parametrize(
     ("name", "found"),
     [
