@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-def add_layout(parser: argparse.ArgumentParser, help: str, *, default: str | None) -> None:
+def add_layout(parser: argparse._ActionsContainer, help: str, *, default: str | None) -> None:
     parser.add_argument("--layout", metavar="NAME", default=default, help=help)
     parser.add_argument("--list-layouts", action=ListLayouts, nargs=0, help="print the names of all layouts and exit")
 

@@ -9,6 +9,7 @@ from .commands import BY_NAME
 from .exits import UsageError
 from .options import add_common, add_target, display_number, read_password, read_target, start_log
 from .run import run_async
+from .type_text import add_layout
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -29,8 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     picture.add_argument("--display", metavar="N", type=display_number, default=0, help="which display (default 0)")
     picture.add_argument("--fps", metavar="N", type=frames, default=30, help="at most N pictures a second (default 30)")
     picture.add_argument("--view-only", action="store_true", help="only look: send no key and no mouse event")
-    picture.add_argument(
-        "--prefix", metavar="KEY", default="ctrl+]", help="the key before commands to the app itself (default ctrl+])"
+    keys = parser.add_argument_group("keys")
+    keys.add_argument(
+        "--prefix", metavar="KEY", help="the key before commands to the app itself (default ctrl+], or as configured)"
+    )
+    add_layout(
+        keys,
+        "type characters on this keyboard layout of the guest, whatever keys they come from (default: send the keys)",
+        default=None,
     )
     sound = parser.add_argument_group("sound")
     sound.add_argument(
@@ -54,9 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def view(arguments: argparse.Namespace) -> int:
+    from ..config import ConfigError, load
     from ..tui.start import run_async as run_app
     from .session import open_client
 
+    try:
+        config = load()
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
     target = _target(arguments)
     password = read_password(arguments, target)
 
@@ -74,6 +86,8 @@ async def view(arguments: argparse.Namespace) -> int:
             fps=arguments.fps,
             view_only=arguments.view_only or arguments.read_only,
             prefix=arguments.prefix,
+            layout=arguments.layout,
+            config=config,
             ask_password=password is None,  # one that was given and is refused ends the program
         )
     finally:

@@ -16,6 +16,10 @@ from .tokenizer import Reply
 
 PUSH_KEYBOARD = b"\x1b[>31u"  # all of the kitty protocol: releases, places, text
 POP_KEYBOARD = b"\x1b[<u"
+# For terminals without it: xterm's modifyOtherKeys, and the keypad's keys by their own codes.  The end takes back
+# what a terminal makes of this that takes it for colours.
+MODIFIED_KEYS = b"\x1b[>4;2m\x1b=\x1b[m"
+PLAIN_KEYS = b"\x1b[>4m\x1b>\x1b[m"
 STATUS = b"\x1b[5n"  # answered by "status" once everything before it has been read
 PIXEL_MOUSE = 1016
 SYNCHRONIZED = 2026
@@ -113,6 +117,11 @@ class Caps:
     @property
     def quadrants(self) -> bool:
         return self.half_blocks and not self.term.startswith(_SIXTEEN)
+
+    @property
+    def modified_keys(self) -> bool:
+        """Whether MODIFIED_KEYS may be asked for; who knows nothing of it passes it over."""
+        return not self.keyboard and not self.term.startswith((*_NO_STRINGS, *_MONOCHROME))
 
     def queries(self, file: str = "") -> bytes:
         """What the terminal is asked, in one write.  *file* holds one RGB pixel, for whether it can read it.

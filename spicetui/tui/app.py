@@ -24,7 +24,8 @@ from ..term.keys import Chord
 from ..term.plane import Plane
 from ..term.scale import Scale
 from ..term.screentext import Grid
-from ..term.tokenizer import KeyPress, Mouse, Paste
+from ..term.tokenizer import Action, KeyPress, Mouse, Paste
+from ..wire.enums import MouseMode
 from .choice import DisplayChoice
 from .commands import COMMANDS, Command
 from .driver import SpiceDriver
@@ -36,8 +37,12 @@ from .screens.displays import DisplaysScreen
 from .screens.failure import FailureScreen
 from .screens.help import HelpScreen
 from .screens.password import PasswordScreen
+from .screens.paste import PasteScreen
 from .screens.session import SessionScreen
+from .screens.special_keys import SpecialKeysScreen
 from .settings import Settings
+from .special_keys import SPECIAL_KEYS, SpecialKeys
+from .typist import PastePlan
 from .viewport import VMView
 from .widgets.menu import CommandMenu
 from .widgets.region import RegionFrame
@@ -95,9 +100,10 @@ class SpiceApp(App[int]):
         self.region = RegionFrame()
         self.edge_pan = EdgePan(self.view.pan_by, self._panned)
         self._resting: tuple[Mouse, float, float] | None = None  # the last mouse event over the picture
-        self.guest = GuestInput(link, layout=settings.layout, view_only=settings.view_only, say=self.say)
+        self.guest = GuestInput(link, settings, say=self.say, changed=self.update_status)
         self.session_screen = SessionScreen(self.view, self.menu, self.region, self.status_line)
         self._connecting: ConnectingScreen | None = None
+        self._client_mouse = link.client_mouse
 
     # life
 
@@ -214,6 +220,7 @@ class SpiceApp(App[int]):
 
     def stop(self, status: int) -> None:
         """Ends the app because of a signal."""
+        self.guest.release()
         self.exit(status)
 
     async def action_quit(self) -> None:
@@ -241,8 +248,9 @@ class SpiceApp(App[int]):
         self.view.pointer_moved()
 
     def status_changed(self) -> None:
-        if not self.link.client_mouse:
-            self.guest.captured = False
+        if self._client_mouse != self.link.client_mouse:
+            self._client_mouse = self.link.client_mouse
+            self.guest.mode_changed()
         self._retitle()
         self.update_status()
 
@@ -344,6 +352,8 @@ class SpiceApp(App[int]):
         if not self.screen_stack or self.screen is not self.session_screen:
             return False
         if self.prefix.matches(event):
+            if event.action is Action.REPEAT:
+                return True
             if self.menu.is_open:
                 self.menu.close()
                 self.send_prefix()
@@ -377,11 +387,7 @@ class SpiceApp(App[int]):
             self.edge_pan.pointer(mapping, x, y)
         else:
             self.edge_pan.stop()
-        captured = self.guest.captured
-        taken = self.guest.mouse(event, mapping, x, y, over)
-        if captured != self.guest.captured:
-            self.update_status()
-        return taken
+        return self.guest.mouse(event, mapping, x, y, over)
 
     def _panned(self) -> None:
         """The picture has moved under a pointer that rests at the view's edge."""
@@ -396,8 +402,21 @@ class SpiceApp(App[int]):
     def take_paste(self, event: Paste) -> bool:
         if not self.guest_has_keys:
             return False
-        self.guest.paste(event.text)
+        if self.guest.live and event.text:
+            plan = self.guest.plan(event.text)
+            if event.truncated:
+                self.say("The pasted text is too long; its end is cut off", severity="warning")
+            if plan.questionable:
+                self.run_worker(self._ask_to_type(plan), name="paste")
+            else:
+                self.guest.type(plan.text)
         return True
+
+    async def _ask_to_type(self, plan: PastePlan) -> None:
+        self.guest.release()
+        if await self.push_screen_wait(PasteScreen(plan)):
+            self.say(f"Typing {plan.characters} characters; Esc or {self.prefix_label} stops it")
+            self.guest.type(plan.text)
 
     def _begin_update(self) -> None:
         super()._begin_update()
@@ -449,7 +468,7 @@ class SpiceApp(App[int]):
         self.update_status()
 
     def send_prefix(self) -> None:
-        self.guest.chord(self.prefix.keys)
+        self.guest.press([self.prefix.keys])
 
     def release_guest(self) -> None:
         self.guest.release()
@@ -488,6 +507,7 @@ class SpiceApp(App[int]):
         if number != self.link.display or self.link.head is None:
             self.guest.release()
             self.link.show_display(number)
+            self.guest.display_changed()
 
     def show_displays(self) -> None:
         self.push_screen(DisplaysScreen(self.link))
@@ -512,6 +532,30 @@ class SpiceApp(App[int]):
         sound = self._sound
         if sound is not None:
             sound.mute = not sound.mute
+
+    def toggle_mouse_mode(self) -> None:
+        """Asks the server for the other one: places (client mode) or movements (server mode)."""
+        client = self.client
+        if client is None:
+            return
+        wanted = MouseMode.SERVER if self.link.client_mouse else MouseMode.CLIENT
+        try:
+            client.main.set_mouse_mode(wanted)
+        except SpiceError:
+            self.say(f"The machine takes no mouse {'movements' if self.link.client_mouse else 'places'} now")
+        else:
+            client.session.wanted_mouse_mode = wanted
+
+    @property
+    def special_keys(self) -> tuple[SpecialKeys, ...]:
+        return (*self.settings.macros, *SPECIAL_KEYS)
+
+    def choose_keys(self) -> None:
+        def send(chosen: SpecialKeys | None) -> None:
+            if chosen is not None:
+                self.guest.press(chosen.chords)
+
+        self.push_screen(SpecialKeysScreen(self.special_keys), send)
 
     def redraw(self) -> None:
         self.view.plane.forget()
@@ -561,6 +605,9 @@ class SpiceApp(App[int]):
                     f"{command.group} · {self.prefix_label} {command.key_label}",
                     lambda command=command: self.run_command(command),
                 )
+        if self.guest.live:
+            for keys in self.special_keys:
+                yield SystemCommand(f"Send {keys.title}", "Send", lambda keys=keys: self.guest.press(keys.chords))
 
     # what the user reads
 
@@ -597,6 +644,7 @@ class SpiceApp(App[int]):
             received=human_bytes(client.bytes_in) if client is not None else "",
             problems=f"{problems} not shown" if problems else "",
             locks=" ".join(name for on, name in locks if on),
+            typing=f"typing, {self.guest.typing} left, Esc stops" if self.guest.typing else "",
             hint=f"{self.prefix_label}  menu",
         )
 

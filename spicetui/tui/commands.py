@@ -33,7 +33,7 @@ class Command:
 
 def _send(combo: str) -> Callable[[SpiceApp], object]:
     keys = parse_combo(combo)
-    return lambda app: app.guest.chord(keys)
+    return lambda app: app.guest.press([keys])
 
 
 def _scale(scale: Scale) -> Callable[[SpiceApp], object]:
@@ -73,6 +73,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("send-super", "Super (Windows key)", ("w",), _send("super"), "Send", enabled=_sends),
     Command("send-print", "Print Screen", ("k",), _send("print"), "Send", listed=False, enabled=_sends),
+    Command("send-more", "SysRq, macros, more keys", ("o",), lambda app: app.choose_keys(), "Send", enabled=_sends),
+    Command("mouse-mode", "mouse: places / moves", ("a",), lambda app: app.toggle_mouse_mode(), "Send", enabled=_sends),
     Command("release", "release everything", ("r",), lambda app: app.release_guest(), "Send", enabled=_sends),
     Command("scale-fit", "fit the window", ("f",), _scale(Scale.FIT), "Picture"),
     Command("scale-integer", "whole-number scale", ("i",), _scale(Scale.INTEGER), "Picture"),

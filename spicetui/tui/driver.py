@@ -72,6 +72,7 @@ class SpiceDriver(LinuxDriver):
         self._pixels = False  # whether mouse places come in pixels now
         self._place = (0.0, 0.0)
         self._active = False
+        self._modified_keys = False  # asked for
         self._asked = 0.0  # when, on the loop's clock
         self._probe_file: ProbeFile | None = None
         app.attach_terminal(self)
@@ -124,6 +125,8 @@ class SpiceDriver(LinuxDriver):
         self._asked = self._loop.time()
         if again:
             self.spice_app.terminal_forgot()
+            if self.caps.answered:
+                self._ask_for_more()
         self._send_size()
         self._loop.add_reader(self.fileno, self._on_readable)
         self._reading = True
@@ -155,18 +158,23 @@ class SpiceDriver(LinuxDriver):
         if not self._active:
             return
         self.disable_input()
+        self.spice_app.guest.release()
         self._drain(self.writer.outstanding)
         self._end_probe()
         late = self.writer.outstanding
         asks = self.writer.answers
-        self.writer.control(self.spice_app.view.plane.leave() + _LEAVE + (caps.STATUS if asks else b""))
+        self.writer.control(self.spice_app.view.plane.leave() + self._leaving + (caps.STATUS if asks else b""))
         if not self.writer.stop():
             self._leave_anyway()
         elif asks:
             self._drain(late + 1)  # the key that ended the app may still be held, and its release be reported
         self._restore_settings()
-        self._active = False
+        self._active = self._modified_keys = False
         atexit.unregister(self._restore_at_exit)
+
+    @property
+    def _leaving(self) -> bytes:
+        return (caps.PLAIN_KEYS if self._modified_keys else b"") + _LEAVE
 
     def close(self) -> None:
         self.writer.stop()
@@ -194,7 +202,7 @@ class SpiceDriver(LinuxDriver):
         with contextlib.suppress(OSError):
             os.set_blocking(self.output, False)
             try:
-                os.write(self.output, _LEAVE)
+                os.write(self.output, self._leaving)
             finally:
                 os.set_blocking(self.output, True)
 
@@ -211,7 +219,7 @@ class SpiceDriver(LinuxDriver):
             self._active = False
             self._end_probe()
             with contextlib.suppress(OSError):
-                os.write(self.output, self.spice_app.view.plane.leave() + _LEAVE)
+                os.write(self.output, self.spice_app.view.plane.leave() + self._leaving)
             self._restore_settings()
 
     # size
@@ -318,9 +326,16 @@ class SpiceDriver(LinuxDriver):
             self.spice_app.cell_size_changed()
         if known.answered and not before.answered:
             self._end_probe()
-            if known.pixel_mouse and self.spice_app.cell_px is not None:
-                self.writer.control(b"\x1b[?1016h\x1b[?1016$p")
+            self._ask_for_more()
         self.spice_app.terminal_learned(known)
+
+    def _ask_for_more(self) -> None:
+        """What not every terminal has."""
+        if self.caps.modified_keys:
+            self._modified_keys = self._tokenizer.modified_keys = True
+            self.writer.control(caps.MODIFIED_KEYS)
+        if self.caps.pixel_mouse and self.spice_app.cell_px is not None:
+            self.writer.control(b"\x1b[?1016h\x1b[?1016$p")
 
     def _on_mouse(self, event: Mouse) -> None:
         cell = self.spice_app.cell_px

@@ -3,46 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..geometry import Point
 from ..keymap.keys import Button, Key
-from ..keymap.text import UntypableText, strokes
-from ..term.keys import KeyTranslator, Switch
+from ..keymap.text import spell
+from ..term.keys import CAPS_LOCK, NUM_LOCK, SCROLL_LOCK, KeyTranslator, LockWatch, Switch
 from ..term.scale import Mapping
-from ..term.tokenizer import KeyPress, Mod, Mouse
+from ..term.tokenizer import ESCAPE, Action, KeyPress, Mouse
 from ..wire.enums import KeyboardModifierFlags
+from .typist import PastePlan, Typist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .link import Link
+    from .settings import Settings
 
 SETTLE_SECONDS = 0.15  # after this rest the guest's own word on the pointer's place is believed
-TYPE_SECONDS = 0.012  # between pasted characters; a PC keyboard's buffer is small
-MAX_PASTE = 20_000  # characters
+MACRO_SECONDS = 0.1  # between the combinations of a macro
+MAX_PASTE = 100_000  # characters
+MAX_WAITING = 1000  # key events while text is typed
 
 _BUTTONS = {1: Button.LEFT, 2: Button.MIDDLE, 3: Button.RIGHT, 8: Button.SIDE, 9: Button.EXTRA}
+_LOCK_KEYS = (CAPS_LOCK, NUM_LOCK, SCROLL_LOCK)
+_TOLD_BUTTONS = frozenset({Button.LEFT, Button.MIDDLE, Button.RIGHT})  # those that every terminal tells with a motion
 
 
 class GuestInput:
-    """Sends to the link's inputs channel, unless *view_only*.
+    """Sends to the link's inputs channel, unless :attr:`view_only`.
 
     In server mode the guest's pointer is moved by differences: it is told the way from where it is believed to be.
+    *say* shows a message, *changed* is called when :attr:`captured` or :attr:`typing` is another.
     """
 
-    def __init__(self, link: Link, *, layout: str, view_only: bool, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        settings: Settings,
+        *,
+        say: Callable[[str], None],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self.link = link
-        self.view_only = view_only
-        self.translator = KeyTranslator(layout)
+        self.view_only = settings.view_only
+        self.translator = KeyTranslator(settings.layout or "us", by_meaning=bool(settings.layout))
+        self.translator.unicode = settings.unicode
+        self.locks = LockWatch()
         self.captured = False  #: server mode: the pointer is the guest's
+        self._shift_wheel = settings.shift_wheel
         self._say = say
+        self._changed = changed
         self._tick: asyncio.TimerHandle | None = None
-        self._typing: asyncio.Task[None] | None = None
+        self._typist: Typist | None = None
+        self._macro: asyncio.Task[None] | None = None
+        self._waiting: deque[KeyPress] = deque(maxlen=MAX_WAITING)
         self._buttons: set[Button] = set()
         self._believed: Point | None = None
         self._moved = 0.0
-        self._check_locks = True
+        self._locks_tried: tuple[bool, bool, bool, bool] | None = None
 
     @property
     def live(self) -> bool:
@@ -53,28 +72,48 @@ class GuestInput:
     def key(self, event: KeyPress) -> None:
         if not self.live:
             return
-        if self._check_locks and not event.legacy and self.translator.releases:
-            self._check_locks = False
-            self._sync_locks(event.mods)
+        if self._typist is not None:
+            if event.code == ESCAPE and event.action is not Action.RELEASE:
+                self.stop_typing()
+            else:
+                self._waiting.append(event)
+            return
+        self._sync_locks(event)
         loop = asyncio.get_running_loop()
-        self.translator.caps_lock = self.link.caps_lock
+        self.translator.num_lock = self.link.num_lock
         self._switch(self.translator.translate(event, loop.time()))
         self._plan_tick(loop)
         if self.translator.untypable:
             characters, self.translator.untypable = self.translator.untypable, ""
-            self._say(f"The {self.translator.layout} layout cannot type {characters!r}")
+            self._say(f"The {self.translator.layout} layout cannot type {characters!r}; --layout names the guest's")
 
-    def chord(self, keys: tuple[Key, ...]) -> None:
-        """Presses keys together and lets them go."""
-        if self.live:
-            self.release()
-            self._switch([Switch(key, True) for key in keys] + [Switch(key, False) for key in reversed(keys)])
+    def press(self, chords: Sequence[tuple[Key, ...]]) -> None:
+        """Presses the keys of each chord together and lets them go."""
+        if not self.live or not chords:
+            return
+        self.release()
+        inputs = self.link.inputs
+        assert inputs is not None
+        inputs.key_press(*chords[0])
+        if len(chords) > 1:
+            self._macro = asyncio.create_task(self._press_more(chords[1:]))
+
+    async def _press_more(self, chords: Sequence[tuple[Key, ...]]) -> None:
+        for keys in chords:
+            await asyncio.sleep(MACRO_SECONDS)
+            if not self.live or self.link.inputs is None:
+                return
+            self.link.inputs.key_press(*keys)
 
     def release(self) -> None:
         """Lets go of every key and button; stops typing."""
-        if self._typing is not None:
-            self._typing.cancel()
-            self._typing = None
+        self.stop_typing()
+        if self._macro is not None:
+            self._macro.cancel()
+            self._macro = None
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
@@ -84,9 +123,13 @@ class GuestInput:
             self.link.inputs.release_all()
 
     def focus(self, gained: bool) -> None:
-        self._check_locks = True
+        self._locks_tried = None
         if not gained:
-            self.release()
+            if self._typist is None:
+                self._let_go()
+            else:  # what is being typed goes on; nothing else is down
+                self._waiting.clear()
+                self._let_go_buttons()
 
     def _switch(self, switches: list[Switch]) -> None:
         inputs = self.link.inputs
@@ -110,44 +153,78 @@ class GuestInput:
         self._tick = None
         self._switch(self.translator.tick(asyncio.get_running_loop().time() + 0.001))
 
-    def _sync_locks(self, mods: int) -> None:
-        """The user's lock keys are those of the terminal; the guest's may have gone their own way meanwhile."""
+    def _sync_locks(self, event: KeyPress) -> None:
+        """The user's lock keys are those of the terminal; the guest's may have gone their own way meanwhile.
+
+        The server leaves alone what is right already.  A guest that does not follow is asked once, not at every key.
+        """
         link = self.link
         assert link.inputs is not None
-        caps, num = bool(mods & Mod.CAPS_LOCK), bool(mods & Mod.NUM_LOCK)
-        if (caps, num) != (link.caps_lock, link.num_lock):
+        self.translator.caps_lock = link.caps_lock
+        if not self.translator.releases:
+            return
+        self.locks.see(event)
+        if event.code in _LOCK_KEYS:
+            self._locks_tried = None
+            return
+        caps = link.caps_lock if self.locks.caps is None else self.locks.caps
+        num = link.num_lock if self.locks.num is None else self.locks.num
+        state = (caps, num, link.caps_lock, link.num_lock)
+        if state[:2] == state[2:]:
+            self._locks_tried = None
+        elif state != self._locks_tried:
+            self._locks_tried = state
             flags = KeyboardModifierFlags(0)
             flags |= KeyboardModifierFlags.CAPS_LOCK if caps else flags
             flags |= KeyboardModifierFlags.NUM_LOCK if num else flags
             flags |= KeyboardModifierFlags.SCROLL_LOCK if link.scroll_lock else flags
             link.inputs.set_modifiers(flags)
+            self.translator.caps_lock = caps
 
     # text
 
-    def paste(self, text: str) -> None:
-        """Types *text*; what the layout cannot type is left out and told."""
-        if not self.live:
-            return
-        if len(text) > MAX_PASTE:
-            self._say(f"Pasted text is cut off after {MAX_PASTE} characters")
-            text = text[:MAX_PASTE]
-        layout = self.translator.layout
-        try:
-            found = strokes(text, layout, caps_lock=self.link.caps_lock)
-        except UntypableText as error:
-            missing = set(error.characters)
-            self._say(f"The {layout} layout cannot type {''.join(error.characters)[:20]!r}; left out")
-            found = strokes("".join(c for c in text if c not in missing), layout, caps_lock=self.link.caps_lock)
-        self.release()
-        self._typing = asyncio.create_task(self._type([stroke.keys for stroke in found]))
+    @property
+    def typing(self) -> int:
+        """Characters that are still to be typed."""
+        return self._typist.left if self._typist is not None else 0
 
-    async def _type(self, chords: list[tuple[Key, ...]]) -> None:
-        for keys in chords:
-            if not self.live:
-                return
-            self._switch([Switch(key, True) for key in keys] + [Switch(key, False) for key in reversed(keys)])
-            await asyncio.sleep(TYPE_SECONDS)
-        self._typing = None
+    def plan(self, text: str) -> PastePlan:
+        """How *text* would be typed now."""
+        cut = max(0, len(text) - MAX_PASTE)
+        text = text[:MAX_PASTE]
+        layout = self.translator.layout
+        found = spell(
+            text,
+            layout,
+            caps_lock=self.link.caps_lock,
+            num_lock=self.link.num_lock,
+            unicode=self.translator.unicode,
+        )
+        return PastePlan(text, layout, found, cut)
+
+    def type(self, text: str) -> None:
+        """Types what of *text* the layout has; keys wait until it is done, and Escape stops it."""
+        if not self.live or self.link.inputs is None:
+            return
+        self.release()
+        self._typist = Typist(self.link.inputs, self.plan(text).spelling.typed, self._typed)
+        self._changed()
+
+    def stop_typing(self) -> None:
+        typist, self._typist = self._typist, None
+        self._waiting.clear()
+        if typist is not None:
+            typist.cancel()
+            if typist.left and not self.link.over:
+                self._say(f"Stopped; {typist.left} characters are not typed")
+            self._changed()
+
+    def _typed(self) -> None:
+        if self._typist is not None and self._typist.done:
+            self._typist = None
+            while self._waiting and self._typist is None:
+                self.key(self._waiting.popleft())
+        self._changed()
 
     # pointer
 
@@ -160,26 +237,50 @@ class GuestInput:
             return False
         inputs = self.link.inputs
         assert inputs is not None
+        if self._typist is None:
+            self._switch(self.translator.mouse(event.mods))
         place = mapping.to_pixel(x, y)
+        if event.kind == "move" and event.button == 0 and self._buttons & _TOLD_BUTTONS:
+            self._let_go_buttons()  # the release was lost
         if self.link.client_mouse:
             if event.kind != "wheel" or place != self._believed:
                 inputs.mouse_move(place.x, place.y, self.link.display)
-                self.link.pointer_sent(place)
             self._believed = place
         elif not self.captured:
             if event.kind == "down":
                 self.captured = True
                 self._believed = None
                 self._move_to(place)
+                self._changed()
             return True
         else:
             self._move_to(place)
         if event.kind == "wheel":
-            if event.button <= 5:
-                inputs.mouse_scroll(0, -1 if event.button == 4 else 1)
+            self._wheel(event.button)
         elif event.kind != "move":
             self._button(event)
         return True
+
+    def mode_changed(self) -> None:
+        """Between places and movements: what is held would never be let go in the other mode."""
+        self.captured = False
+        self._believed = None
+        self._let_go_buttons()
+
+    def display_changed(self) -> None:
+        self._believed = None
+
+    def _wheel(self, button: int) -> None:
+        """4 to 7 are up, down, left, right; SPICE has no horizontal wheel, but many programs take Shift for that."""
+        inputs = self.link.inputs
+        assert inputs is not None
+        turn = 1 if button & 1 else -1
+        if button <= 5:
+            inputs.mouse_scroll(0, turn)
+        elif self._shift_wheel and self._typist is None:
+            inputs.key_down(Key.LEFT_SHIFT)
+            inputs.mouse_scroll(0, turn)
+            inputs.key_up(Key.LEFT_SHIFT)
 
     def _button(self, event: Mouse) -> None:
         inputs = self.link.inputs
@@ -192,6 +293,12 @@ class GuestInput:
         elif button in self._buttons:
             self._buttons.discard(button)
             inputs.mouse_up(button)
+
+    def _let_go_buttons(self) -> None:
+        held, self._buttons = self._buttons, set()
+        if self.link.inputs is not None and not self.link.over:
+            for button in sorted(held):
+                self.link.inputs.mouse_up(button)
 
     def _move_to(self, place: Point) -> None:
         now = asyncio.get_running_loop().time()

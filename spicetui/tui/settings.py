@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..keymap.text import UnicodeMethod
+from .special_keys import SpecialKeys
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -16,6 +19,9 @@ class Settings:
     fps: int = 30
     view_only: bool = False
     prefix: str = "ctrl+]"
-    layout: str = "us"
+    layout: str = ""  #: of the guest, to type characters on it; without one, keys are sent by their places
     ask_password: bool = True
     password: str | None = field(default=None, repr=False)
+    unicode: UnicodeMethod = "off"  #: how characters are typed that the layout lacks
+    shift_wheel: bool = False  #: the horizontal wheel is the wheel with Shift
+    macros: tuple[SpecialKeys, ...] = ()

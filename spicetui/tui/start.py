@@ -11,12 +11,16 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config import Config, ConfigError
 from ..errors import AuthError, ConnectError, FeatureMissing, SpiceError, TlsError
 from ..term.keys import Chord
 from .link import Link
 from .settings import Settings
+from .special_keys import macros
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -36,24 +40,26 @@ async def run_async(
     display: int = 0,
     fps: int = 30,
     view_only: bool = False,
-    prefix: str = "ctrl+]",
-    layout: str = "us",
+    prefix: str | None = None,
+    layout: str | None = None,
     ask_password: bool = True,
+    config: Config | None = None,
 ) -> int:
     """Runs the app on the terminal; returns the exit status after at most one line on standard error.
 
     *connect* opens a session for a driver, with a password that the user has typed, or None for the one (if any) that
     was given beforehand; *ask_password*: whether the user may be asked when that is refused.  *title* names the
-    target until the machine has told its name.  *graphics* is one of GRAPHICS, *scale* one of SCALES.
+    target until the machine has told its name.  *graphics* is one of GRAPHICS, *scale* one of SCALES.  *prefix* and
+    *layout* go before those of *config*.
     """
     terminal = _terminal()
     if isinstance(terminal, str):
         return _complain(terminal, 1)
+    settings = Settings(title, graphics, scale, display, fps, view_only, ask_password=ask_password)
     try:
-        Chord.parse(prefix)
+        settings = configured(settings, config, prefix, layout)
     except SpiceError as wrong:
-        return _complain(f"the prefix key: {wrong}", 2)
-    settings = Settings(title, graphics, scale, display, fps, view_only, prefix, layout, ask_password)
+        return _complain(str(wrong), 2)
     link = Link(display)
     first = asyncio.ensure_future(connect(link, None))
     try:
@@ -67,6 +73,31 @@ async def run_async(
         first.cancel()
         raise
     return await run_app(app)
+
+
+def configured(settings: Settings, config: Config | None, prefix: str | None, layout: str | None) -> Settings:
+    """*settings* with what the user has configured. Raises SpiceError."""
+    config = config or Config(Path())
+    chosen: dict[str, Any] = {}
+    for name, value, check in (("prefix", prefix, Chord.parse), ("layout", layout, _check_layout)):
+        word = config.word("keys", name) if value is None else value
+        if word is None:
+            continue
+        try:
+            check(word)
+        except SpiceError as wrong:
+            raise config.wrong("keys", name, wrong) if value is None else ConfigError(f"--{name}: {wrong}") from wrong
+        chosen[name] = word
+    if (method := config.word("keys", "unicode")) is not None:
+        chosen["unicode"] = method
+    wheel = config.word("mouse", "horizontal_wheel") == "shift"
+    return replace(settings, **chosen, shift_wheel=wheel, macros=macros(config))
+
+
+def _check_layout(name: str) -> None:
+    from ..keymap.text import spell
+
+    spell("", name)
 
 
 async def run_app(app: Any) -> int:

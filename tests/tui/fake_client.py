@@ -45,6 +45,15 @@ class FakeInputs:
         for key in list(reversed(self.down)):
             self.key_up(key)
 
+    def key_press(self, *keys: Any) -> None:
+        for key in keys:
+            self.key_down(key)
+        for key in reversed(keys):
+            self.key_up(key)
+
+    async def drain(self) -> None:
+        pass
+
     def set_modifiers(self, flags: KeyboardModifierFlags) -> None:
         self._record(("locks", flags))
 

@@ -9,6 +9,7 @@ import termios
 from functools import partial
 
 import pytest
+from terminal.personality import XTERM
 from terminal.terminal import Terminal
 
 from spicetui.devices.audio_null import NullBackend
@@ -16,12 +17,13 @@ from spicetui.devices.audio_output import Output
 from spicetui.errors import AuthError, ConnectError, TlsError
 from spicetui.geometry import Rect
 from spicetui.interfaces import Driver
-from spicetui.keymap.keys import Button, Key
+from spicetui.keymap.keys import Button, Key, parse_combo
+from spicetui.tui.special_keys import SpecialKeys
 from spicetui.tui.start import report
 from spicetui.wire.enums import KeyboardModifierFlags
 
 from .fake_client import Desktop, FakeClient
-from .running import running
+from .running import Running, running
 
 
 def status(terminal: Terminal) -> str:
@@ -239,13 +241,163 @@ async def test_view_only_keeps_everything_from_the_guest() -> None:
         await run.until(lambda: ("down", Key.B) in run.inputs.calls)
 
 
-async def test_pasted_text_is_typed() -> None:
+def pressed(run: Running) -> list[Key]:
+    return [key for kind, key, *_ in run.inputs.calls if kind == "down"]
+
+
+async def test_a_short_paste_is_typed_at_once() -> None:
+    async with running() as run:
+        await run.until_settled()
+        run.type(b"\x1b[200~ab\x1b[201~cd")  # keys wait until it is typed
+        await run.until(lambda: ("up", Key.D) in run.inputs.calls)
+        assert pressed(run) == [Key.A, Key.B, Key.C, Key.D]
+
+
+async def test_what_cannot_be_typed_is_named_before_anything_is_sent() -> None:
     async with running() as run:
         await run.until_settled()
         run.type("\x1b[200~aé\n\x1b[201~".encode())
+        await run.until(lambda: "é U+00E9" in run.terminal.text)
+        assert "us layout" in run.terminal.text
+        assert run.inputs.calls == []
+        run.type(b"\r")
         await run.until(lambda: ("up", Key.ENTER) in run.inputs.calls)
-        assert [key for kind, key in run.inputs.calls if kind == "down"] == [Key.A, Key.ENTER]
-        await run.until(lambda: "cannot type" in run.terminal.text)
+        assert pressed(run) == [Key.A, Key.ENTER]
+
+
+async def test_a_long_paste_is_asked_about_and_can_be_stopped() -> None:
+    async with running() as run:
+        await run.until_settled()
+        run.type(b"\x1b[200~%s\x1b[201~" % (b"x" * 2000))
+        await run.until(lambda: "2000 characters, about 16 s" in run.terminal.text)
+        run.type(b"\x1b")
+        await run.until_settled()
+        run.type(b"\x1b[200~one\ntwo\n\x1b[201~")
+        await run.until(lambda: "8 characters in 2 lines" in run.terminal.text)
+        assert run.inputs.calls == []
+        run.type(b"\x1b")
+        await run.until_settled()
+        run.type(b"\x1b[200~%s\x1b[201~" % (b"x" * 2000))
+        await run.until(lambda: "Type the pasted text?" in run.terminal.text)
+        run.type(b"\r")
+        await run.until(lambda: "left, Esc stops" in status(run.terminal))
+        run.type(b"\x1b[O")  # another window: the typing goes on
+        count = len(run.inputs.calls)
+        await run.until(lambda: len(run.inputs.calls) > count + 10)
+        run.type(b"\x1b")
+        await run.until(lambda: "characters are not typed" in run.terminal.text)
+        assert not run.inputs.down
+        assert len(run.inputs.calls) < 4000
+        run.inputs.calls.clear()
+        run.type(b"y")
+        await run.until(lambda: run.inputs.calls)
+        assert pressed(run) == [Key.Y]
+
+
+async def test_special_keys_are_chosen_from_a_list() -> None:
+    macro = SpecialKeys("my editor", (parse_combo("super+r"), parse_combo("e")))
+    async with running(macros=(macro,)) as run:
+        await run.until_settled()
+        run.type(b"\x1do")
+        await run.until(lambda: "my editor" in run.terminal.text)
+        run.type(b"\r")
+        await run.until(lambda: ("up", Key.E) in run.inputs.calls)
+        assert pressed(run) == [Key.LEFT_SUPER, Key.R, Key.E]
+        run.inputs.calls.clear()
+        run.type(b"\x1do")
+        await run.until(lambda: "my editor" in run.terminal.text)
+        run.type(b"sysrq s")
+        await run.until(lambda: "SysRq s: write everything" in run.terminal.text and "SysRq r" not in run.terminal.text)
+        run.type(b"\r")
+        await run.until(lambda: ("up", Key.LEFT_ALT) in run.inputs.calls)
+        assert pressed(run) == [Key.LEFT_ALT, Key.PRINT, Key.S]
+
+
+@pytest.mark.parametrize("how", ["menu", "dialog", "view only", "hidden terminal"])
+async def test_nothing_stays_down(how: str) -> None:
+    """Whatever takes the keys away in the middle of a chord."""
+    async with running() as run:
+        await run.until(lambda: run.clients and run.app.guest.translator.releases)
+        await run.until_settled()
+        mapping = run.app.view.mapping
+        assert mapping is not None
+        x, y = mapping.cells.x + 5, mapping.cells.y + 5
+        run.type(b"\x1b[57442u\x1b[57441;5u\x1b[97;6u\x1b[<0;%d;%dM" % (x, y))
+        await run.until(lambda: ("press", Button.LEFT) in run.inputs.calls)
+        assert run.inputs.down == [Key.LEFT_CTRL, Key.LEFT_SHIFT, Key.A]
+        if how == "menu":
+            run.type(b"\x1b[93;5u")
+        elif how == "dialog":
+            run.app.show_help()
+        elif how == "view only":
+            run.app.toggle_view_only()
+        else:
+            run.type(b"\x1b[O")
+        await run.until(lambda: not run.inputs.down)
+        count = len(run.inputs.calls)
+        run.type(b"\x1b[97;6:3u\x1b[57441;6:3u\x1b[57442;5:3u\x1b[<0;%d;%dm" % (x, y))
+        await run.until(lambda: run.app.guest.translator.idle)
+        assert not [call for call in run.inputs.calls[count:] if call[0] in ("down", "press")]
+
+
+async def test_a_button_whose_release_was_lost() -> None:
+    async with running() as run:
+        await run.until_settled()
+        run.type(b"\x1b[<0;40;10M\x1b[<35;41;10M")
+        await run.until(lambda: ("release", Button.LEFT) in run.inputs.calls)
+
+
+async def test_holding_the_prefix_does_not_send_it() -> None:
+    async with running() as run:
+        await run.until_settled()
+        run.type(b"\x1b[57442u\x1b[93;5u" + b"\x1b[93;5:2u" * 5)
+        await run.until(lambda: run.app.menu.is_open)
+        run.type(b"\x1b[93;5:3u\x1b[57442;5:3u\x1b[100u\x1b[100;1:3u")
+        await run.until(lambda: ("down", Key.DELETE) in run.inputs.calls)
+        assert ("down", Key.RIGHT_BRACKET) not in run.inputs.calls
+
+
+async def test_locks_that_do_not_follow_are_asked_once() -> None:
+    async with running() as run:
+        await run.until(lambda: run.clients and run.app.guest.translator.releases)
+        await run.until_settled()
+        run.type(b"\x1b[97;65;65u\x1b[97;65:3u" * 5)
+        await run.until(lambda: run.inputs.calls.count(("up", Key.A)) == 5)
+        asked = [call for call in run.inputs.calls if call[0] == "locks"]
+        assert asked == [("locks", KeyboardModifierFlags.CAPS_LOCK)]
+        run.client.driver.leds_changed(False, False, True)
+        run.type(b"\x1b[97;;97u\x1b[97;1:3u")  # off here now
+        await run.until(lambda: run.inputs.calls.count(("up", Key.A)) == 6)
+        assert run.inputs.calls[-3] == ("locks", KeyboardModifierFlags(0))
+
+
+async def test_xterm_s_modified_keys_are_asked_for_and_taken_back() -> None:
+    async with running(terminal=Terminal(personality=XTERM)) as run:
+        await run.until_settled()
+        await run.until(lambda: b"\x1b[>4;2m" in run.terminal.received)
+        run.type(b"\x1b[27;6;65~")
+        await run.until(lambda: ("up", Key.LEFT_CTRL) in run.inputs.calls)
+        assert pressed(run) == [Key.LEFT_SHIFT, Key.LEFT_CTRL, Key.A]
+        run.type(b"\x1b[27;5;93~")
+        await run.until(lambda: run.app.menu.is_open)
+        assert await run.leave() == 0
+        await run.until(lambda: b"\x1b[>4m" in run.terminal.received)
+    async with running() as run:
+        await run.until_settled()
+        assert await run.leave() == 0
+        assert b"\x1b[>4" not in run.terminal.received
+
+
+@pytest.mark.parametrize("shift_wheel", [False, True])
+async def test_the_horizontal_wheel(shift_wheel: bool) -> None:
+    async with running(shift_wheel=shift_wheel) as run:
+        await run.until_settled()
+        run.type(b"\x1b[<66;40;10M\x1b[<67;40;10M\x1b[<128;40;10M\x1b[<128;40;10m")
+        await run.until(lambda: ("release", Button.SIDE) in run.inputs.calls)
+        found = [call for call in run.inputs.calls if call[0] in ("down", "up", "scroll")]
+        shift = Key.LEFT_SHIFT
+        turns = [[("down", shift), ("scroll", 0, turn), ("up", shift)] for turn in (-1, 1)]
+        assert found == ([*turns[0], *turns[1]] if shift_wheel else [])
 
 
 async def test_a_screenshot_is_written(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

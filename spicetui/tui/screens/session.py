@@ -28,5 +28,8 @@ class SessionScreen(Screen[None]):
         super().__init__()
         self._parts = (view, menu, region, status)
 
+    def on_screen_suspend(self) -> None:
+        self.app.guest.release()  # what comes up from now on is another screen's
+
     def compose(self) -> ComposeResult:
         yield from self._parts

@@ -23,6 +23,7 @@ class Status:
     problems: str = ""
     locks: str = ""
     hint: str = ""
+    typing: str = ""
 
 
 class StatusLine(Static):
@@ -50,15 +51,20 @@ class StatusLine(Static):
 
 
 # From the most to the least dispensable.
-_DISPENSABLE = ("received", "latency", "size", "fps", "locks", "scale", "mode", "problems", "name")
+_DISPENSABLE = ("received", "latency", "size", "fps", "locks", "scale", "mode", "problems", "name", "typing")
 
 
 def compose_line(status: Status, width: int) -> Text:
     """The line for a terminal of *width* columns; the hint is at its right end."""
-    styles = {"name": "bold", "problems": "bold yellow", "mode": "bold" if status.mode == "view only" else ""}
+    styles = {
+        "name": "bold",
+        "typing": "bold",
+        "problems": "bold yellow",
+        "mode": "bold" if status.mode == "view only" else "",
+    }
     parts = {
         name: getattr(status, name)
-        for name in ("name", "size", "scale", "mode", "fps", "latency", "received", "problems", "locks")
+        for name in ("name", "typing", "size", "scale", "mode", "fps", "latency", "received", "problems", "locks")
     }
     parts = {name: part for name, part in parts.items() if part}
 
