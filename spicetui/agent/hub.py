@@ -55,6 +55,11 @@ class Agent:
 
     # --- for programs
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait until the guest takes more."""
+        return self.machine.queued
+
     async def wait_ready(self, timeout: float) -> None:
         """Until the agent has told what it can do. Raises FeatureMissing without one, AgentError for a silent one."""
         try:

@@ -25,6 +25,8 @@ COMMANDS = (
     Command("mouse", "pointer", "Drive", "move the pointer, click, drag, turn the wheel"),
     Command("listen", "listen", "Hear", "write what the guest plays to a WAV or Ogg file"),
     Command("speak", "speak", "Hear", "play a WAV file into the guest's microphone"),
+    Command("send", "send", "Share", "send files to the guest by its agent"),
+    Command("clipboard", "clipboard", "Share", "print the guest's clipboard, or put something into it"),
     Command("probe", "probe", "Help", "tell what this terminal can do, and how the picture is drawn on it"),
     Command("demo", "demo", "Serve", "run the demo desktop as a server for any SPICE client"),
 )

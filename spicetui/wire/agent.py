@@ -270,6 +270,8 @@ def read(kind: type[core.T], body: Buffer, caps: Collection[int]) -> core.T:
     missing = absent.stop - absent.start
     if missing:
         body = b"".join((body[: absent.start], bytes(missing), body[absent.start :]))
+    if kind is ClipboardRelease and len(body) == 1:
+        body = bytes(body) + bytes(3)  # spice-vdagentd 0.22 leaves the reserved bytes out when its session agent ends
     return core.read(kind, body)
 
 

@@ -86,6 +86,10 @@ def test_reserved_bytes_of_a_selection_are_not_looked_at() -> None:
     assert core.read(agent.ClipboardRelease, hexed("01 02 03 04")) == agent.ClipboardRelease(1)
 
 
+def test_a_release_without_its_reserved_bytes() -> None:
+    assert agent.read(agent.ClipboardRelease, b"\1", BOTH) == agent.ClipboardRelease(1)
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
