@@ -200,8 +200,10 @@ async def test_ffplay_in_xspice(codec: str, private: Path, row: Row) -> None:
             with server.start(words) as player:
                 await asyncio.to_thread(player.wait)
             sink.close()
-    near = [min(watcher.flashes, key=lambda flash: abs(flash - beep)) for beep in ear.beeps]
-    judge(row, "ffplay in Xspice, clock", near, ear.beeps, client, len(MOVIE_FLASHES), len(MOVIE_FLASHES) // 2)
+    pairs = [(flash, min(ear.beeps, key=lambda beep: abs(beep - flash), default=0.0)) for flash in watcher.flashes]
+    assert len(pairs) > len(MOVIE_FLASHES) // 2
+    flashes, beeps = (list(one) for one in zip(*pairs, strict=True))
+    judge(row, "ffplay in Xspice, clock", flashes, beeps, client, late=len(pairs) // 2)
 
 
 def beeps_of(monitor: Monitor) -> list[float]:
@@ -238,11 +240,10 @@ def judge(
     flashes: list[float],
     beeps: list[float],
     client: spicetui.Client,
-    expected: int = len(FLASHES),
     late: int = 1,
 ) -> None:
     """*late*: so many may be further apart, as the machine did something else."""
-    assert len(flashes) == len(beeps) == expected, f"{len(flashes)} flashes, {len(beeps)} beeps"
+    assert len(flashes) == len(beeps), f"{len(flashes)} flashes, {len(beeps)} beeps"
     apart = [(flash - beep) * 1000 for flash, beep in zip(flashes, beeps, strict=True)]
     ((codec, counts),) = client.displays[0].streams.played().items()
     row(
