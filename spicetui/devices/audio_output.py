@@ -287,8 +287,8 @@ class Output:
 
     def _why_lost(self, now: float) -> str | None:
         assert self._stream is not None
-        if self._stream.lost is not None:
-            return self._stream.lost
+        if (lost := self._stream.lost) is not None:
+            return lost
         if self._wanted is not None and self.buffer.queued_ms > 0 and now > self.buffer.pulled_at + STALLED:
             return "the device takes no sound any more"
         return None

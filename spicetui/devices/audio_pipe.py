@@ -43,7 +43,7 @@ class PipeStream:
 
     def __init__(self, buffer: JitterBuffer, fd: int, name: str, own_ms: int) -> None:
         self.name = name
-        self.lost: str | None = None
+        self._lost: str | None = None
         self._buffer = buffer
         self._own_ms = own_ms
         self._fd = fd
@@ -58,6 +58,10 @@ class PipeStream:
         self._thread.start()
 
     @property
+    def lost(self) -> str | None:
+        return self._lost
+
+    @property
     def delay_ms(self) -> float:
         return self._buffer.ahead_ms + self._own_ms
 
@@ -66,7 +70,7 @@ class PipeStream:
             while not self._closing:
                 self._write(self._buffer.take(self._block, LOOK))
         except OSError as error:
-            self.lost = self._why(error)
+            self._lost = self._why(error)
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -131,6 +135,12 @@ class ProgramStream(PipeStream):
         assert child.stdin is not None
         super().__init__(buffer, os.dup(child.stdin.fileno()), name, own_ms)
         child.stdin.close()
+
+    @property
+    def lost(self) -> str | None:
+        if self._lost is None and self._child.poll() is not None:
+            self._lost = self._words.last()
+        return self._lost
 
     @property
     def delay_ms(self) -> float:

@@ -275,9 +275,15 @@ def test_a_program_gets_every_frame(started: Started, tmp_path: Path) -> None:
     assert notices.none
 
 
-def test_a_program_that_fails_says_why(started: Started) -> None:
+def test_a_program_that_fails_says_why(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio_pipe, "BIRTH", DEADLINE)
     _, notices = started(program("import sys; sys.exit('connection refused')"))
     assert notices.next() == "no sound device: python: connection refused; the session goes on without sound"
+
+
+def test_a_program_that_fails_late_is_found_out_without_sound(started: Started) -> None:
+    _, notices = started(program("import time, sys; time.sleep(0.6); sys.exit('no route to host')"))
+    assert "(python: no route to host)" in notices.next()
 
 
 def test_a_program_that_dies_is_lost(started: Started) -> None:
