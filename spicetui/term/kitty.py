@@ -60,6 +60,7 @@ class KittyPlane(PixelPlane):
         self.edits = edits
         self.placeholders = placeholders
         self.tmux = tmux
+        self.lossy = tmux
         self.failure = ""  #: why nothing is sent any more: the terminal's last error
         self._quiet = b"q=2" if tmux else b"q=1"
         self._high = 1 + os.urandom(1)[0] % 255 << 24

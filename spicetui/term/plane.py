@@ -74,6 +74,7 @@ class Plane(ABC):
 
     quality_steps: ClassVar[int] = 1  #: how many qualities there are; 0 is the best
     graphics: ClassVar[bool] = False  #: pixels of the terminal, not cells with characters
+    lossy: bool = False  #: what is sent around a change of the terminal's size may get lost unnoticed
     erased_by_text: ClassVar[bool] = False  #: a character written over the picture takes it away there
 
     def __init__(self, backdrop: int = 0) -> None:

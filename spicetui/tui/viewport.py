@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from textual.screen import Screen
+    from textual.timer import Timer
 
     from .app import SpiceApp
     from .link import Link
 
 _CELL_PX = Size(8, 16)  # where the terminal tells no cell size
 MAX_ZOOM = 16.0
+REPEAT_SECONDS = 0.5  # after which a picture that may have got lost is sent again
 
 
 class VMView(Widget):
@@ -56,6 +58,7 @@ class VMView(Widget):
         self._pointer: Pointer | None = None
         self._cursor: Point | None = None  # of the text console, in its cells
         self._pending_damage: list[Rect] = []
+        self._repetition: Timer | None = None
 
     # life
 
@@ -189,7 +192,23 @@ class VMView(Widget):
         self.remap()
         if self.is_attached:
             self.refresh()
+            self._plan_repetition()
         return old
+
+    def _plan_repetition(self) -> None:
+        """tmux passes nothing on while it has yet to redraw its window, and says nothing of it: all is sent again.
+
+        That is so after its start and after each resize (tty_client_ready and screen_write_set_client_cb of 3.3a;
+        from 3.4 on not with ``allow-passthrough all``).
+        """
+        if self._repetition is not None:
+            self._repetition.stop()
+        self._repetition = self.set_timer(REPEAT_SECONDS, self._repeat) if self.plane.lossy else None
+
+    def _repeat(self) -> None:
+        self._repetition = None
+        self.plane.forget()
+        self.refresh()
 
     def set_scale(self, scale: Scale) -> None:
         self.scale_mode = scale
@@ -318,6 +337,7 @@ class VMView(Widget):
             self.plane.resize(size, self.cell_px)
             self.remap()
             self.draw()
+            self._plan_repetition()
         self.origin = Point(*self.region.offset)
         self.presenter.painted = True
         if self.plane.graphics:

@@ -80,6 +80,7 @@ class Terminal:
         self.received = bytearray()
         self.sixels = 0  # pictures that came
         self.problems: list[str] = []  # what a real terminal would have passed over, or shown wrongly
+        self.passes = True  # tmux hands on what is wrapped; it does not while it redraws
         self.withheld = 0  # acknowledgements that were not given
         self.shown: Callable[[], None] = lambda: None  # called after each synchronised update, on the reading thread
         self._changed = asyncio.Event()
@@ -354,7 +355,7 @@ class Terminal:
         elif token.kind == "osc":
             self._osc(body)
         elif token.kind == "dcs" and body.startswith(b"tmux;"):
-            if self.personality.passthrough:
+            if self.personality.passthrough and self.passes:
                 for inner in self._inner.feed(body[5:]):
                     if isinstance(inner, String) and inner.kind == "apc" and inner.body.startswith(b"G"):
                         self._kitty(inner.body[1:])

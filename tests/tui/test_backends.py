@@ -429,6 +429,19 @@ async def test_the_terminal_is_lent_to_the_shell_and_back(case: Case, environmen
         assert faults(run) == []
 
 
+@some("tmux in kitty")
+async def test_what_tmux_loses_around_a_resize_is_sent_again(case: Case, environment: Any) -> None:
+    async with app_on(case, environment) as run:
+        frames = run.app.view.presenter.frames_shown
+        run.terminal.passes = False
+        run.terminal.resize(50, 15)
+        os.kill(os.getpid(), signal.SIGWINCH)
+        await run.until(lambda: run.app.view.plane.size == (50, 14) and run.app.view.presenter.frames_shown > frames)
+        await run.until(lambda: not run.app.view.plane.dirty.any())  # type: ignore[attr-defined]
+        run.terminal.passes = True
+        await until_shown(run, case)
+
+
 async def test_the_pointer_is_where_it_was_sent(environment: Any) -> None:
     """In client mode no server tells its place (spice-server passes no moves on); a new shape does not move it."""
     case = CASES[0]
