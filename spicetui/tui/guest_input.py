@@ -245,6 +245,7 @@ class GuestInput:
         if self.link.client_mouse:
             if event.kind != "wheel" or place != self._believed:
                 inputs.mouse_move(place.x, place.y, self.link.display)
+                self.link.pointer_sent(place)
             self._believed = place
         elif not self.captured:
             if event.kind == "down":
