@@ -466,6 +466,12 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) <= 9 else 0
 
 
+def _point(text: str) -> int:
+    """A code point, 0 for what is none."""
+    number = _number(text)
+    return number if number <= 0x10FFFF and not 0xD800 <= number < 0xE000 else 0
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(_number(part) for part in text.split(";")) if text else ()
 
@@ -498,10 +504,10 @@ def _modified_key(code: int, mods: int) -> Event | None:
 
 def _kitty_key(body: str) -> Event | None:
     number, mods, action, fields = _key_fields(body)
-    codes = [*(_number(part) for part in fields[0].split(":")), 0, 0]
-    points = [_number(part) for part in fields[2].split(":")] if len(fields) > 2 else []
-    text = "".join(chr(point) for point in points if 0 < point <= 0x10FFFF and not 0xD800 <= point < 0xE000)
-    if number > 0x10FFFF or (number == 0 and not text):
+    codes = [*(_point(part) for part in fields[0].split(":")), 0, 0]
+    points = [_point(part) for part in fields[2].split(":")] if len(fields) > 2 else []
+    text = "".join(chr(point) for point in points if point)
+    if (number and not codes[0]) or (number == 0 and not text):
         return None
     return KeyPress(_BY_NUMBER.get(number, number), mods, action, codes[1], codes[2], text)
 

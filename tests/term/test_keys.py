@@ -282,6 +282,7 @@ EVENTS = st.builds(
     code=st.one_of(st.integers(32, 126), st.integers(57344, 57454), st.integers(160, 700)),
     mods=st.integers(0, 255),
     action=st.sampled_from(list(KeyPress(1).action.__class__)),
+    shifted=st.sampled_from([0, 65, 0x10FFFF]),
     base=st.sampled_from([0, 97, 59]),
     text=st.sampled_from(["", "a", "A", "é"]),
     legacy=st.booleans(),

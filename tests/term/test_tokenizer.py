@@ -218,3 +218,13 @@ def test_numbers_that_mean_nothing(data: bytes) -> None:
         if isinstance(event, KeyPress):
             assert event.code <= 0x10FFFF
             assert not event.text
+
+
+def test_code_points_that_are_none() -> None:
+    (event,) = Tokenizer().feed(b"\x1b[97:999999999:55555555;1;55296:98u")
+    assert isinstance(event, KeyPress)
+    assert (event.code, event.shifted, event.base, event.text) == (97, 0, 0, "b")
+    (event,) = Tokenizer().feed(b"\x1b[999999999u")
+    assert isinstance(event, Unknown)
+    (event,) = Tokenizer().feed(b"\x1b[55296u")
+    assert isinstance(event, Unknown)
