@@ -255,6 +255,7 @@ class SpiceApp(App[int]):
         self.update_status()
 
     def locks_changed(self) -> None:
+        self.guest.locks_changed()
         self.update_status()
 
     def notices_waiting(self) -> None:
@@ -345,11 +346,19 @@ class SpiceApp(App[int]):
 
     @property
     def guest_has_keys(self) -> bool:
-        return bool(self.screen_stack) and self.screen is self.session_screen and not self.menu.is_open
+        return self._in_session and not self.menu.is_open
+
+    @property
+    def _in_session(self) -> bool:
+        """Whether keys and mouse are for the session's screen, or for one that is just going away before it."""
+        if not self.screen_stack:
+            return False
+        going = self._connecting is None and isinstance(self.screen, ConnectingScreen)
+        return self.screen is self.session_screen or going
 
     def take_key(self, event: KeyPress) -> bool:
         """Whether *event* was the guest's, the prefix or the menu's; Textual gets the others."""
-        if not self.screen_stack or self.screen is not self.session_screen:
+        if not self._in_session:
             return False
         if self.prefix.matches(event):
             if event.action is Action.REPEAT:
@@ -440,10 +449,8 @@ class SpiceApp(App[int]):
         plane = self.view.plane
         if not plane.graphics:
             return
-        if caps.tmux:  # hands nothing on while its window is hidden
-            plane.forget()
-            self.view.refresh()
-        elif split_name(caps.name)[0] == "xterm":  # keeps 16 of them
+        # tmux hands nothing on while its window is hidden; xterm keeps 16 pictures.
+        if caps.tmux or split_name(caps.name)[0] == "xterm":
             plane.forget()
             self.view.refresh()
 

@@ -26,7 +26,13 @@ MAX_PASTE = 100_000  # characters
 MAX_WAITING = 1000  # key events while text is typed
 
 _BUTTONS = {1: Button.LEFT, 2: Button.MIDDLE, 3: Button.RIGHT, 8: Button.SIDE, 9: Button.EXTRA}
-_LOCK_KEYS = (CAPS_LOCK, NUM_LOCK, SCROLL_LOCK)
+_SCROLL, _NUM, _CAPS = (
+    KeyboardModifierFlags.SCROLL_LOCK,
+    KeyboardModifierFlags.NUM_LOCK,
+    KeyboardModifierFlags.CAPS_LOCK,
+)
+_LOCK_KEYS = {CAPS_LOCK: _CAPS, NUM_LOCK: _NUM, SCROLL_LOCK: _SCROLL}
+_LOCKS = {Key.CAPS_LOCK: _CAPS, Key.NUM_LOCK: _NUM, Key.SCROLL_LOCK: _SCROLL}
 _TOLD_BUTTONS = frozenset({Button.LEFT, Button.MIDDLE, Button.RIGHT})  # those that every terminal tells with a motion
 
 
@@ -61,7 +67,8 @@ class GuestInput:
         self._buttons: set[Button] = set()
         self._believed: Point | None = None
         self._moved = 0.0
-        self._locks_tried: tuple[bool, bool, bool, bool] | None = None
+        self._locks_tried: tuple[KeyboardModifierFlags, KeyboardModifierFlags] | None = None
+        self._toggled = KeyboardModifierFlags(0)
 
     @property
     def live(self) -> bool:
@@ -80,7 +87,6 @@ class GuestInput:
             return
         self._sync_locks(event)
         loop = asyncio.get_running_loop()
-        self.translator.num_lock = self.link.num_lock
         self._switch(self.translator.translate(event, loop.time()))
         self._plan_tick(loop)
         if self.translator.untypable:
@@ -92,17 +98,19 @@ class GuestInput:
         if not self.live or not chords:
             return
         self.release()
-        inputs = self.link.inputs
-        assert inputs is not None
-        inputs.key_press(*chords[0])
+        self._press(chords[0])
         if len(chords) > 1:
             self._macro = asyncio.create_task(self._press_more(chords[1:]))
 
     async def _press_more(self, chords: Sequence[tuple[Key, ...]]) -> None:
         for keys in chords:
             await asyncio.sleep(MACRO_SECONDS)
-            if not self.live or self.link.inputs is None:
-                return
+            self._press(keys)
+
+    def _press(self, keys: tuple[Key, ...]) -> None:
+        if self.live and self.link.inputs is not None:
+            for key in keys:
+                self._toggled ^= _LOCKS.get(key, KeyboardModifierFlags(0))
             self.link.inputs.key_press(*keys)
 
     def release(self) -> None:
@@ -153,33 +161,43 @@ class GuestInput:
         self._tick = None
         self._switch(self.translator.tick(asyncio.get_running_loop().time() + 0.001))
 
+    @property
+    def _locks(self) -> KeyboardModifierFlags:
+        """The guest's, as far as is known: what it said last, and the lock keys that it has got since then."""
+        link, flags = self.link, KeyboardModifierFlags(0)
+        for flag, on in ((_CAPS, link.caps_lock), (_NUM, link.num_lock), (_SCROLL, link.scroll_lock)):
+            flags |= flag if on else flags
+        return flags ^ self._toggled
+
+    def locks_changed(self) -> None:
+        """The guest has told its locks."""
+        self._toggled = KeyboardModifierFlags(0)
+
     def _sync_locks(self, event: KeyPress) -> None:
         """The user's lock keys are those of the terminal; the guest's may have gone their own way meanwhile.
 
         The server leaves alone what is right already.  A guest that does not follow is asked once, not at every key.
         """
-        link = self.link
-        assert link.inputs is not None
-        self.translator.caps_lock = link.caps_lock
-        if not self.translator.releases:
-            return
-        self.locks.see(event)
-        if event.code in _LOCK_KEYS:
-            self._locks_tried = None
-            return
-        caps = link.caps_lock if self.locks.caps is None else self.locks.caps
-        num = link.num_lock if self.locks.num is None else self.locks.num
-        state = (caps, num, link.caps_lock, link.num_lock)
-        if state[:2] == state[2:]:
-            self._locks_tried = None
-        elif state != self._locks_tried:
-            self._locks_tried = state
-            flags = KeyboardModifierFlags(0)
-            flags |= KeyboardModifierFlags.CAPS_LOCK if caps else flags
-            flags |= KeyboardModifierFlags.NUM_LOCK if num else flags
-            flags |= KeyboardModifierFlags.SCROLL_LOCK if link.scroll_lock else flags
-            link.inputs.set_modifiers(flags)
-            self.translator.caps_lock = caps
+        inputs = self.link.inputs
+        assert inputs is not None
+        have = self._locks
+        if self.translator.releases:
+            self.locks.see(event)
+            if event.code in _LOCK_KEYS:
+                if event.action is Action.PRESS:
+                    self._toggled ^= _LOCK_KEYS[event.code]
+                return
+            want = have
+            for flag, on in ((_CAPS, self.locks.caps), (_NUM, self.locks.num)):
+                want = want if on is None else want | flag if on else want & ~flag
+            if want == have:
+                self._locks_tried = None
+            elif (want, have) != self._locks_tried:
+                self._locks_tried = (want, have)
+                inputs.set_modifiers(want)
+                have = want
+        self.translator.caps_lock = _CAPS in have
+        self.translator.num_lock = _NUM in have
 
     # text
 
@@ -196,8 +214,8 @@ class GuestInput:
         found = spell(
             text,
             layout,
-            caps_lock=self.link.caps_lock,
-            num_lock=self.link.num_lock,
+            caps_lock=_CAPS in self._locks,
+            num_lock=_NUM in self._locks,
             unicode=self.translator.unicode,
         )
         return PastePlan(text, layout, found, cut)

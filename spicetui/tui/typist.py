@@ -83,12 +83,11 @@ class Typist:
         begun = False
         try:
             for one in self._typed:
-                await self._strike(one, EVENT_SECONDS)
                 if one.text:
                     begun = True
-                    self.left -= 1
                 elif not begun:
                     around.insert(0, one)
+                await self._strike(one)
                 if loop.time() - told > REPORT_SECONDS:
                     told = loop.time()
                     self._report()
@@ -102,12 +101,15 @@ class Typist:
         except (SpiceError, OSError):
             return
 
-    async def _strike(self, one: Typed, pause: float) -> None:
-        for stroke in one.strokes:
-            for key, down in stroke.switches:
-                self._switch(key, down)
-                await self._inputs.drain()
-                await asyncio.sleep(pause)
+    async def _strike(self, one: Typed) -> None:
+        switches = [switch for stroke in one.strokes for switch in stroke.switches]
+        last = max((index for index, (_, down) in enumerate(switches) if down), default=0)
+        for index, (key, down) in enumerate(switches):
+            self._switch(key, down)
+            if index == last and one.text:
+                self.left -= 1
+            await self._inputs.drain()
+            await asyncio.sleep(EVENT_SECONDS)
 
     def _switch(self, key: int, down: bool) -> None:
         if down:
