@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--audio",
         metavar="WAY",
         dest="sound",
-        help="what plays it: auto, off, miniaudio[:DEVICE], pacat, pw-cat, aplay, cmd:COMMAND, file:PATH (default auto)",
+        help="what plays it: auto, off, miniaudio[:DEVICE], pacat, pw-cat, aplay, cmd:COMMAND, … (default auto)",
     )
     add_common(parser)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .caps import Caps
+from .caps import Caps, split_name
 
 if TYPE_CHECKING:
     from .plane import Plane
@@ -51,7 +51,7 @@ def _make_kitty(caps: Caps, backdrop: int) -> Plane:
     return KittyPlane(
         backdrop,
         shared_files=caps.kitty_files,
-        edits=caps.kitty_edits,
+        edits=caps.kitty_edits and split_name(caps.name)[0] != "wezterm",  # it takes each chunk for a whole edit
         placeholders=caps.placeholders,
         tmux=caps.tmux,
     )
@@ -87,7 +87,14 @@ def _never(caps: Caps) -> str:
 
 
 BACKENDS: tuple[Backend, ...] = (
-    Backend("kitty", "kitty graphics", _no_kitty, _make_kitty),
+    Backend(
+        "kitty",
+        "kitty graphics",
+        _no_kitty,
+        _make_kitty,
+        # tmux throws away what a terminal does not take in time, and says of nothing when it has been read.
+        lambda caps: "tmux loses pictures on slow lines" if caps.tmux and caps.ssh else "",
+    ),
     Backend(
         "iterm2",
         "iTerm2 images",

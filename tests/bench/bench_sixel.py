@@ -85,7 +85,9 @@ def peers(name: str, size: Size, sink: Sink, folder: Path) -> Iterator[tuple[str
         ):
             files = [str(folder / f"{count}.y4m") for count in (LONG, SHORT)]
             yield label, *compared([*base, *options, files[0]], [*base, *options, files[1]], sink)
-    mapped, large, small = [], [], []
+    mapped: list[str] = []
+    large: list[str] = []
+    small: list[str] = []
     for index, (pixels, _) in enumerate(CLIPS[name](LONG)):
         mapped.append(str(folder / f"{index}.xwd"))
         xwd(Path(mapped[-1]), pixels)

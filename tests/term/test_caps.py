@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spicetui.geometry import Size
+from spicetui.term.backends import choose
 from spicetui.term.caps import Caps, split_name
 from spicetui.term.cells import Colors
 from spicetui.term.environment import unusable
@@ -137,3 +138,12 @@ def test_a_terminal_that_can_show_nothing() -> None:
     assert reason is not None
     assert "TERM" in reason
     assert unusable({})
+
+
+def test_pictures_in_tmux_over_ssh_are_asked_for() -> None:
+    environment = {"TERM": "tmux-256color", "TMUX": "/tmp/socket,1,0"}
+    here = learn_tmux(Caps.from_environment(environment), "xterm-kitty|on|kitty(0.36.4)")
+    there = learn_tmux(Caps.from_environment(environment | {"SSH_TTY": "/dev/pts/1"}), "xterm-kitty|on|kitty(0.36.4)")
+    assert choose(here).name == "kitty"
+    assert choose(there).name != "kitty"
+    assert choose(there, "kitty").name == "kitty"
