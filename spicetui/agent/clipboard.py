@@ -191,7 +191,7 @@ class Clipboard(Feature):
         offered = self.ours.get(selection, ())
         format = next((one for one in offered if one == message.type), None)
         if format is None or len(self._fetches) >= MAX_FETCHES:
-            self._refuse(selection)
+            self._refuse(selection, message.type)
             return
         task = asyncio.ensure_future(self._fetch(selection, format))
         self._fetches.add(task)
@@ -206,12 +206,13 @@ class Clipboard(Feature):
             if not isinstance(error, (SpiceError, OSError)):
                 self.agent.log.error("clipboard_fetch failed", exc_info=error)
             self.agent.link.notice(f"the guest cannot have the {_name(selection)}: {error}")
-            self._refuse(selection)
+            self._refuse(selection, format)
         else:
             self.send(wire.Clipboard(selection, format, data))
 
-    def _refuse(self, selection: ClipboardSelection) -> None:
-        self.send(wire.Clipboard(selection, ClipboardFormat.NONE, b""))
+    def _refuse(self, selection: ClipboardSelection, type: int) -> None:
+        # Not NONE, which spice-vdagent takes for no answer at all: the program that pastes would wait for ever.
+        self.send(wire.Clipboard(selection, type, b""))
 
 
 def _fail(pending: _Pending, error: AgentError) -> None:

@@ -144,7 +144,7 @@ class Agent:
 
     def _lose(self, error: AgentError) -> None:
         self.connected = self.announced = False
-        self.machine.reset()
+        self.link.send_agent_data(self.machine.reset())
         for feature in self.features:
             feature.gone(error)
         self.caps = frozenset()

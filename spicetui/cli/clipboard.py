@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--selection", choices=("clipboard", "primary", "secondary"), default="clipboard", help="default clipboard"
     )
     parser.add_argument("--type", choices=TYPES, help="the format (default: by the name of FILE, else text)")
+    parser.add_argument("--wait", action="store_true", help="get: what is copied next in the guest, within --timeout")
     parser.add_argument("--seconds", metavar="S", type=seconds, help="set: offer it for so long")
     parser.add_argument("--json", action="store_true", help="tell in the end what was done, one JSON object")
     add_common(parser)
@@ -80,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{arguments.type} is not for a terminal; give a file")
         work = get(arguments)
     else:
+        if arguments.wait:
+            raise UsageError("--wait is for get")
         if arguments.read_only:
             raise UsageError("--read-only keeps the guest's clipboard from being changed; leave it out")
         work = put(arguments, read(arguments))
@@ -98,12 +101,36 @@ def read(arguments: argparse.Namespace) -> bytes:
     return data
 
 
+class Copied(BaseDriver):
+    """Knows when something is copied in the guest."""
+
+    def __init__(self, selection: ClipboardSelection) -> None:
+        self.selection = selection
+        self.event = asyncio.Event()
+
+    def clipboard_grabbed(self, selection: ClipboardSelection, types: object) -> None:
+        if selection is self.selection:
+            self.event.set()
+
+
 async def get(arguments: argparse.Namespace) -> int:
     from .session import session
 
-    async with session(arguments, only=()) as client:
+    selection, format = _what(arguments)
+    copied = Copied(selection)
+    async with session(arguments, copied, only=()) as client:
         await client.main.wait_agent(arguments.timeout)
-        data = await client.main.request_clipboard(*_what(arguments), timeout=arguments.timeout)
+        if arguments.wait:
+            try:
+                async with asyncio.timeout(arguments.timeout):
+                    await copied.event.wait()
+            except TimeoutError:
+                raise AgentError(f"nothing was copied in the guest within {arguments.timeout:g} seconds") from None
+        try:
+            data = await client.main.request_clipboard(selection, format, timeout=arguments.timeout)
+        except AgentError as error:
+            # spice-vdagent 0.22 forgets at the end of each session what was copied before.
+            raise AgentError(f"{error}; copy it again if it was copied before another session ended") from None
     write(arguments.file, data)
     if arguments.json:
         print(json.dumps({"selection": arguments.selection, "type": arguments.type, "bytes": len(data)}))

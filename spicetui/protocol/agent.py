@@ -55,7 +55,7 @@ class AgentMachine:
         self.limits = dict(limits or {})
         self.tokens = 0  #: chunks that may be sent now
         self.queued = 0  #: bytes that wait for tokens
-        self._out: deque[memoryview] = deque()
+        self._out: deque[tuple[bool, memoryview]] = deque()  # whether a message begins with that chunk
         self._used = 0
         self._reset_in()
 
@@ -65,12 +65,20 @@ class AgentMachine:
         self._left = 0
         self._body: bytearray | None = None
 
-    def reset(self) -> None:
-        """The agent has gone or is a new one: half a message on either side is of no use."""
+    def reset(self) -> list[memoryview]:
+        """The agent has gone or is a new one: half a message on either side is of no use.
+
+        What is returned has to be sent at once, before the next agent is started, and takes no tokens.  The reference
+        server throws it away, but does not see the next message's beginning before the end of one that has begun.
+        """
+        rest = []
+        while self._out and not self._out[0][0]:
+            rest.append(self._out.popleft()[1])
         self._out.clear()
         self.queued = 0
         self._used = 0
         self._reset_in()
+        return rest
 
     # --- sending
 
@@ -84,14 +92,14 @@ class AgentMachine:
             raise ProtocolError(f"an agent message of {len(body)} bytes is too large")
         view = memoryview(HEADER.pack(PROTOCOL, number, 0, len(body)) + bytes(body))
         for at in range(0, len(view), CHUNK):
-            self._out.append(view[at : at + CHUNK])
+            self._out.append((at == 0, view[at : at + CHUNK]))
         self.queued += len(view)
 
     def data_to_send(self) -> Iterator[memoryview]:
         """The chunks that may go now."""
         while self._out and self.tokens:
             self.tokens -= 1
-            chunk = self._out.popleft()
+            _, chunk = self._out.popleft()
             self.queued -= len(chunk)
             yield chunk
 

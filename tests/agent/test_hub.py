@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from peer.driver import RecordingDriver
@@ -17,7 +18,7 @@ from spicetui.interfaces import ClipboardFormat, ClipboardSelection, Monitor
 from spicetui.protocol.agent import HEADER, RENEW, WINDOW
 from spicetui.wire import agent, main
 from spicetui.wire.core import handler_name
-from spicetui.wire.enums import AgentCap
+from spicetui.wire.enums import AgentCap, FileXferResult
 
 CLIPBOARD = ClipboardSelection.CLIPBOARD
 
@@ -159,6 +160,30 @@ async def test_a_new_agent_in_the_middle_of_messages() -> None:
         assert (await other.expect(agent.ClipboardGrab)).serial == 0  # offered again, with a new count
         await client.main.wait_agent(1)
         assert driver.named("agent_changed") == [(True,), (False,), (True,)]
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_what_has_begun_is_finished_before_the_next_agent(tmp_path: Path, told: bool) -> None:
+    """The reference server would take the next message for the rest of it."""
+    (tmp_path / "x").write_bytes(bytes(200_000))
+    async with with_agent(tokens=20) as (client, _, channel, fake):
+        assert client.file_transfer is not None
+        transfer = client.file_transfer.send_file(tmp_path / "x")
+        start = await fake.expect(agent.FileXferStart)
+        fake.say(agent.FileXferStatus(start.id, FileXferResult.CAN_SEND_DATA, b""))
+        for _ in range(5):
+            await channel.expect(main.AgentData)
+        await channel.settled()
+        channel.skipped.clear()
+        channel.send(*[main.AgentDisconnected(0)] * told, main.AgentConnectedTokens(10))
+        with pytest.raises(AgentError):
+            await transfer.wait()
+        await channel.expect(main.AgentStart)
+        rest = sum(len(one.data) for one in channel.skipped if isinstance(one, main.AgentData))
+        channel.skipped.clear()
+        assert 0 < rest < 65568  # of the one message that has begun, header included
+        assert (65568 - rest) % 2048 == 0
+        await FakeAgent(channel).expect(agent.AnnounceCapabilities)
 
 
 async def test_an_agent_that_is_replaced_without_a_word() -> None:

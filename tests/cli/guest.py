@@ -19,7 +19,9 @@ Contents = Mapping[tuple[ClipboardSelection, ClipboardFormat], bytes]
 
 
 class Guest:
-    """*has*: its clipboard; *pastes*: how often it asks for what the client offers; *refuses*: results by file name."""
+    """*has*: its clipboard; *pastes*: how often it asks for what the client offers; *copies*: it copies
+    something when the client has; *copies_later*: text that it copies once it runs; *refuses*: results by file name.
+    """
 
     def __init__(
         self,
@@ -28,12 +30,14 @@ class Guest:
         caps: frozenset[int] = LINUX,
         pastes: int = 1,
         copies: bool = False,
+        copies_later: bytes | None = None,
         refuses: Mapping[str, int] | None = None,
     ) -> None:
         self.has = dict(has or {})
         self.caps = caps
         self.pastes = pastes
         self.copies = copies
+        self.copies_later = copies_later
         self.refuses = dict(refuses or {})
         self.got: dict[tuple[int, int], bytes] = {}  #: what it has pasted
         self.files: dict[str, bytes] = {}
@@ -69,6 +73,9 @@ class Guest:
         match message:
             case agent.AnnounceCapabilities():
                 self._say(connection, agent.AnnounceCapabilities(0, agent.cap_words(self.caps)))
+                if self.copies_later is not None:
+                    self.has[ClipboardSelection.CLIPBOARD, ClipboardFormat.TEXT] = self.copies_later
+                    self._say(connection, agent.ClipboardGrab(ClipboardSelection.CLIPBOARD, 0, [1]))
             case agent.ClipboardRequest():
                 data = self.has.get((ClipboardSelection(message.selection), ClipboardFormat(message.type)))
                 kind = ClipboardFormat.NONE if data is None else message.type

@@ -49,7 +49,21 @@ def test_get_of_what_is_not_there(run: Run, tmp_path: Path) -> None:
     with Guest({(CLIPBOARD, PNG): b"x"}).serve(tmp_path) as server:
         result = run("clipboard", "get", server.target)
     assert (result.status, result.out) == (1, "")
-    assert result.error == "the guest's clipboard has nothing as text"
+    assert result.error.startswith("the guest's clipboard has nothing as text; copy it again")
+
+
+def test_get_waits_for_what_is_copied_next(run: Run, tmp_path: Path) -> None:
+    with Guest({(CLIPBOARD, TEXT): b"old"}, copies_later=b"new").serve(tmp_path) as server:
+        result = run("clipboard", "get", server.target, str(tmp_path / "x"), "--wait")
+    assert (result.status, result.out, result.err) == (0, "", "")
+    assert (tmp_path / "x").read_bytes() == b"new"
+
+
+def test_nothing_is_copied(run: Run, tmp_path: Path) -> None:
+    with Guest({(CLIPBOARD, TEXT): b"old"}).serve(tmp_path) as server:
+        result = run("clipboard", "get", server.target, "--wait", "--timeout", "0.3")
+    assert result.status == 1
+    assert result.error == "nothing was copied in the guest within 0.3 seconds"
 
 
 @pytest.mark.parametrize("action", ["get", "set"])
@@ -105,6 +119,7 @@ def test_something_else_is_copied_in_the_guest(run: Run, tmp_path: Path) -> None
     [
         (("get", "--json"), "--json and the contents cannot both go to standard output"),
         (("get", "--seconds", "1"), "--seconds is for set"),
+        (("set", "--wait"), "--wait is for get"),
         (("set", "bad", "--read-only"), "--read-only keeps"),
         (("set", "bad"), "bad: no UTF-8 text"),
         (("clear",), "argument action: invalid choice"),

@@ -138,7 +138,18 @@ def test_a_new_agent_begins_afresh() -> None:
     machine = AgentMachine()
     machine.send(4, bytes(5000))
     list(machine.receive(framed(4, bytes(50))[:40]))
-    machine.reset()
+    assert machine.reset() == []
     machine.give(100)
     assert (sent(machine), machine.queued) == ([], 0)
     assert list(machine.receive(framed(7, b"whole"))) == [AgentBody(7, bytearray(b"whole"))]
+
+
+def test_a_message_that_has_begun_is_finished() -> None:
+    machine = AgentMachine()
+    machine.send(12, bytes(range(250)) * 20)
+    machine.send(12, bytes(5000))
+    machine.give(1)
+    begun = sent(machine)
+    rest = [bytes(chunk) for chunk in machine.reset()]
+    assert b"".join(begun + rest) == framed(12, bytes(range(250)) * 20)
+    assert (machine.queued, machine.reset()) == (0, [])
