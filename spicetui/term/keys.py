@@ -349,4 +349,8 @@ class KeyTranslator:
 
     def _let_go(self, keys: set[Key]) -> list[Switch]:
         self._borrowed -= keys
-        return [Switch(key, False) for key in sorted(keys) if self._held.pop(key, None) is not None]
+        return [
+            Switch(key, False)
+            for key in [*reversed(self._held)]
+            if key in keys and self._held.pop(key, None) is not None
+        ]

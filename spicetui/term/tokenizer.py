@@ -371,7 +371,10 @@ class Tokenizer:
 
     def _on_mouse(self, data: bytes) -> None:
         code, x, y = data[:-1].split(b";")
-        self._events.append(_mouse(int(code), int(x), int(y), data[-1] == 0x6D))
+        released = data[-1] == 0x6D
+        number = int(code)
+        if not (released and number & 64):  # xterm ends a turn of the wheel sideways like a click
+            self._events.append(_mouse(number, int(x), int(y), released))
 
     def _on_x10(self, data: bytes) -> None:
         code = data[0] - 32
@@ -383,6 +386,11 @@ class Tokenizer:
 
     def _on_ss3(self, data: bytes) -> None:
         letter = chr(data[-1])
+        if letter == "~":  # VTE's keypad, its Delete
+            event = self._tilde(data[:-1].decode("ascii"))
+            if isinstance(event, KeyPress):
+                self._events.append(event)
+            return
         code = _BY_SS3.get(letter)
         if code is None:
             self._events.append(Unknown(b"\x1bO" + data))

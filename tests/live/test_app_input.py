@@ -211,7 +211,9 @@ async def test_suspending_in_the_middle_of_a_chord(private: Path, scancode_disk:
         await hears(log, bytes.fromhex("1d 1e"))
         running.process.send_signal(20)  # TSTP
         await hears(log, bytes.fromhex("9e 9d"))
-        await running.terminal.until(lambda: not running.terminal.modes.get(1049), "the shell's screen")
+        stat = Path(f"/proc/{running.process.pid}/stat")
+        await running.terminal.until(lambda: ") T " in stat.read_text(), "stopped")
+        assert not running.terminal.modes.get(1049), "the shell's screen"
         running.process.send_signal(18)  # CONT
         await running.terminal.until(lambda: running.terminal.modes.get(1049), "the app's screen")
         await running.terminal.until(lambda: running.terminal.keyboard)
