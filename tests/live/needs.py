@@ -36,6 +36,9 @@ PACKAGES = {
     "kitty": "kitty",
     "Xvfb": "xvfb",
     "tmux": "tmux",
+    "spice-vdagentd": "spice-vdagent",
+    "spice-vdagent": "spice-vdagent",
+    "xclip": "xclip",
     "ssh": "openssh-client",
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
@@ -59,7 +62,7 @@ def missing(what: str, package: str) -> None:
 
 def program(name: str) -> str:
     """The program's path; the test ends here when it is not installed."""
-    path = shutil.which(name)
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if path is None:
         missing(name, PACKAGES[name])
         raise AssertionError(name)

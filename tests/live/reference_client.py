@@ -17,7 +17,7 @@ from typing import Any
 import gi  # type: ignore[import-not-found]
 
 gi.require_version("SpiceClientGLib", "2.0")
-from gi.repository import GLib, GObject, SpiceClientGLib  # type: ignore[import-not-found]  # noqa: E402
+from gi.repository import Gio, GLib, GObject, SpiceClientGLib  # type: ignore[import-not-found]  # noqa: E402
 
 SURFACE_32_XRGB, SURFACE_32_ARGB, SURFACE_16_555, SURFACE_16_565 = 32, 96, 16, 80
 Answer = Callable[[Any], None]
@@ -202,6 +202,33 @@ class Client:
             return
         self._wanted_mode = (answer, mode)
         main.request_mouse_mode(mode)
+
+    def do_agent(self, answer: Answer) -> None:
+        """Answered once the guest's agent has told its capabilities."""
+        main = self._channels[SpiceClientGLib.Channel.string_to_type("main"), 0]
+        clipboard_by_demand = 5
+        waiting: list[Answer] = [answer]
+
+        def look(*_: Any) -> None:
+            if waiting and main.agent_test_capability(clipboard_by_demand):
+                waiting.pop()(None)
+
+        on(main, "main-agent-update", look)
+        look()
+
+    def do_send_file(self, answer: Answer, path: str) -> None:
+        """Answered once the guest has all of it, or with the error."""
+        main = self._channels[SpiceClientGLib.Channel.string_to_type("main"), 0]
+
+        def done(_: Any, result: Any) -> None:
+            try:
+                main.file_copy_finish(result)
+            except GLib.Error as error:
+                answer({"error": error.message})
+            else:
+                answer(None)
+
+        main.file_copy_async([Gio.File.new_for_path(path)], Gio.FileCopyFlags.NONE, None, None, None, done)
 
     def do_channels(self, answer: Answer) -> None:
         answer([[SpiceClientGLib.Channel.type_to_string(kind), number] for kind, number in self._channels])

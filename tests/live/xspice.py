@@ -82,8 +82,9 @@ class Xspice:
         surfaces: bool = True,
         clients: bool = True,
         sound: Path | None = None,
+        agent: bool = False,
     ) -> None:
-        """*sound*: a folder; what is written to a named pipe that is made there is played."""
+        """*sound*: a folder; what is written to a named pipe that is made there is played. *agent*: a port for one."""
         self.directory = directory
         self.password = password
         self.tls = tls
@@ -106,6 +107,14 @@ class Xspice:
             "EnableSurfaces": "True" if surfaces else "False",
             "SpicePlaybackFIFODir": None if sound is None else str(sound),
         }
+        if agent:
+            self._options |= {
+                "SpiceVdagentEnabled": "True",
+                "SpiceVdagentVirtioPath": str(directory / "virtio"),
+                "SpiceVdagentUinputPath": str(directory / "uinput"),
+                "SpiceVdagentUid": str(os.getuid()),
+                "SpiceVdagentGid": str(os.getgid()),
+            }
 
     def __enter__(self) -> Self:
         for _ in range(5):
