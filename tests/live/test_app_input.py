@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,8 +30,10 @@ from .cli import target
 from .conftest import Row
 from .guest import MousePacket, ScancodeLog
 from .pc_keyboard import PRESS, RELEASE, UsSystem
+from .process import DEADLINE, ServerError
 from .qemu import Qemu
 from .test_input_xspice import MOUSE_REPORTS, pointer
+from .windows import Window, XServer, kitty, xterm
 from .xspice import Xspice
 
 PREFIX = b"\x1d"
@@ -425,3 +429,57 @@ async def test_the_mouse_as_movements(private: Path, scancode_disk: Path) -> Non
         assert await asyncio.to_thread(log.mouse_packet) == MousePacket(0, 0, 0, 0)
         running.type(PREFIX + b"r")
         await running.until("click for mouse")
+
+
+@pytest.mark.parametrize("terminal", ["kitty", "xterm"])
+def test_a_real_terminal(terminal: str, private: Path, scancode_disk: Path) -> None:
+    """Keys of an X server's keyboard, through the terminal and the app, into the guest."""
+    strokes: dict[tuple[str, ...], str] = {
+        ("key", "a"): "1e 9e",
+        ("key", "F5"): "3f bf",
+        ("key", "Up"): "e048 e0c8",
+        ("key", "Menu"): "e05d e0dd",
+        ("key", "Tab"): "0f 8f",
+    }
+    if terminal == "kitty":
+        # Modifiers on their own, the order of releases as xdotool has it, and what a hand holds down.
+        strokes |= {
+            ("key", "ctrl+c"): "1d 2e 9d ae",
+            ("key", "Super_L"): "e05b e0db",
+            ("key", "Print"): "e02ae037 e0b7e0aa",
+            ("keydown", "Shift_R"): "36",
+            ("keydown", "b"): "30",
+            ("keyup", "b"): "b0",
+            ("keyup", "Shift_R"): "b6",
+        }
+    else:
+        strokes |= {
+            ("key", "ctrl+c"): "1d 2e ae 9d",
+            ("key", "ctrl+shift+a"): "2a 1d 1e 9e 9d aa",
+            ("key", "shift+Return"): "2a 1c 9c aa",
+            ("key", "ctrl+BackSpace"): "1d 0e 8e 9d",
+        }
+    with Qemu(private, disk=scancode_disk) as machine, XServer(private) as screen:
+        log = ScancodeLog(machine)
+        command = [sys.executable, "-m", "spicetui", "view", target(machine.address()), "--graphics", "half"]
+        words = kitty(private) if terminal == "kitty" else xterm(private, sixel=False)
+        with Window(private, screen, words, command) as window:
+            window.size()
+            until = time.monotonic() + DEADLINE
+            while True:  # until the app takes keys
+                window.xdotool("key", "z")
+                try:
+                    assert log.keyboard(2, 0.5) == b"\x2c\xac"
+                    break
+                except ServerError:
+                    assert time.monotonic() < until, "no key arrives"
+            window.xdotool("key", "q")
+            while log.keyboard(2) != b"\x10\x90":
+                pass
+            for stroke, expected in strokes.items():
+                window.xdotool(*stroke)
+                wanted = bytes.fromhex(expected)
+                assert log.keyboard(len(wanted)).hex(" ") == wanted.hex(" "), stroke
+            assert not log.pending()
+            window.key("ctrl+bracketright", "q")
+            assert window.process.wait() == 0
