@@ -7,6 +7,7 @@ The layers, each using only those below it::
     client              the façade: connect, Client
     session             channels, what they share, life and death
     channels connectors asyncio around the machines; byte streams
+    agent               the guest agent: clipboard, files, monitors
     devices             the local ends: sound
     interfaces          what users implement: Connector, ByteStream, Driver, AudioSink, AudioSource
     protocol codecs canvas term   machines, decoders, drawing, terminal graphics; no I/O
@@ -49,12 +50,17 @@ if TYPE_CHECKING:
     from .interfaces import BaseDriver as BaseDriver
     from .interfaces import ByteStream as ByteStream
     from .interfaces import ChannelKey as ChannelKey
+    from .interfaces import ClipboardFormat as ClipboardFormat
+    from .interfaces import ClipboardSelection as ClipboardSelection
     from .interfaces import Connector as Connector
     from .interfaces import Driver as Driver
     from .interfaces import Head as Head
+    from .interfaces import Monitor as Monitor
+    from .interfaces import TransferProgress as TransferProgress
     from .keymap.keys import Button as Button
     from .keymap.keys import Key as Key
     from .session import Options as Options
+    from .wire.enums import AgentCap as AgentCap
     from .wire.enums import AudioFormat as AudioFormat
     from .wire.enums import ChannelType as ChannelType
 
@@ -72,9 +78,14 @@ _NAMES = {
     "BaseDriver": "interfaces",
     "ByteStream": "interfaces",
     "ChannelKey": "interfaces",
+    "ClipboardFormat": "interfaces",
+    "ClipboardSelection": "interfaces",
     "Connector": "interfaces",
     "Driver": "interfaces",
     "Head": "interfaces",
+    "Monitor": "interfaces",
+    "TransferProgress": "interfaces",
+    "AgentCap": "wire.enums",
     "AudioFormat": "wire.enums",
     "ChannelType": "wire.enums",
     "Key": "keymap.keys",
