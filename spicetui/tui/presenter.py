@@ -175,6 +175,8 @@ class Presenter:
         if update is not None:
             frame = update.encode()
             driver.writer.control(frame.upload + frame.show)
+            plane.acknowledged(update)  # nobody tells when, but it will be read
+            self._plan_refining(REST_SECONDS)
 
     def _uncover(self, driver: SpiceDriver) -> None:
         """Another screen has come: what lies over its cells goes."""
