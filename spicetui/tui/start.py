@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..client import Client
     from ..interfaces import Driver
 
+QUICK_SECONDS = 0.05  # a refusal that comes so quickly is told without the app
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 GRAPHICS = ("auto", "kitty", "iterm2", "sixel", "octant", "sextant", "quadrant", "half", "ascii", "text")
 SCALES = ("fit", "integer", "native", "1:1")
@@ -64,6 +65,7 @@ async def run_async(
     first = asyncio.ensure_future(connect(link, None))
     try:
         app_module = await asyncio.to_thread(importlib.import_module, "spicetui.tui.app")
+        await asyncio.wait({first}, timeout=QUICK_SECONDS)
         if first.done() and not first.cancelled():
             error = first.exception()
             if isinstance(error, SpiceError) and not (ask_password and isinstance(error, AuthError)):
