@@ -5,6 +5,7 @@ It is up in seconds without KVM, and its kernel tells what its consoles show (/d
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 from collections.abc import Mapping
@@ -35,6 +36,31 @@ def kernel() -> Path:
     if not found:
         needs.missing("a kernel in /boot that can be read", "linux-image-amd64")
     return found[-1]
+
+
+def modules(*names: str) -> dict[str, bytes]:
+    """Those of the kernel and what they need, as the shell's insmod takes them, in the order that it has to.
+
+    The names are as in /proc/modules.
+    """
+    folder = Path("/lib/modules") / kernel().name.removeprefix("vmlinuz-")
+    index = folder / "modules.dep"
+    if not index.exists():
+        needs.missing(f"{index}", "linux-image-amd64")
+    needed: dict[str, list[str]] = {}
+    for line in index.read_text().splitlines():
+        path, _, others = line.partition(":")
+        needed[_module(path)] = [path, *others.split()]
+    paths = dict.fromkeys(path for name in names for path in reversed(needed[name]))
+    return {f"{_module(path)}.ko": _unpacked(folder / path) for path in paths}
+
+
+def _module(path: str) -> str:
+    return Path(path).name.partition(".")[0].replace("-", "_")
+
+
+def _unpacked(path: Path) -> bytes:
+    return lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
 
 
 def busybox() -> bytes:
