@@ -49,6 +49,9 @@ class Watcher(spicetui.BaseDriver):
         self.damage.extend(damage)
         self._changed.set()
 
+    def heads_changed(self, display: int, heads: Sequence[spicetui.Head]) -> None:
+        self._changed.set()
+
     def leds_changed(self, scroll_lock: bool, num_lock: bool, caps_lock: bool) -> None:
         self.leds = (scroll_lock, num_lock, caps_lock)
         self._changed.set()

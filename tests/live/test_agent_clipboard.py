@@ -171,31 +171,6 @@ async def test_grabs_that_come_to_nothing(server: Xspice, guest: VdAgent, row: R
         row(TABLE, selection="clipboard", contents="released in the guest", result="said")
 
 
-async def test_the_agent_is_killed_in_the_middle(server: Xspice, guest: VdAgent, row: Row) -> None:
-    async with connected(server) as (client, user):
-        user.data = b"kept"
-        client.main.grab_clipboard(CLIPBOARD, [TEXT])
-        await offered(guest, CLIPBOARD, lambda types: "UTF8_STRING" in types)
-        await asyncio.to_thread(guest.copy, TEXTS["10 MiB"] * 4, selection="primary")
-        assert await user.until(lambda: bool(user.grabs))
-        asked = asyncio.ensure_future(client.main.request_clipboard(PRIMARY, TEXT, SECONDS))
-        received = client.bytes_in
-        async with asyncio.timeout(SECONDS):
-            while client.bytes_in < received + (1 << 20):
-                await asyncio.sleep(0)
-        guest.kill()
-        with pytest.raises(AgentError, match="agent has gone"):
-            await asked
-        assert not client.agent_connected
-        row(TABLE, selection="primary", contents="40 MiB, agent killed", result="AgentError")
-
-        await guest.start_next(client)
-        await offered(guest, CLIPBOARD, lambda types: "UTF8_STRING" in types)
-        assert await asyncio.to_thread(guest.paste) == b"kept"
-        assert user.agent[:3] == [True, False, True]
-        row(TABLE, selection="clipboard", contents="held here, agent restarted", result="offered again, equal")
-
-
 async def test_a_new_size(server: Xspice, guest: VdAgent, row: Row) -> None:
     async with connected(server) as (client, user):
         assert await user.until(lambda: bool(user.frames))
@@ -244,3 +219,28 @@ def test_the_commands(server: Xspice, guest: VdAgent, cli: Cli, private: Path, r
         process.kill()
         process.communicate()
     row(TABLE, selection="primary", contents="spicetui clipboard set", bytes=len(TEXTS["CRLF"]), result="equal")
+
+
+async def test_the_agent_is_killed_in_the_middle(server: Xspice, guest: VdAgent, row: Row) -> None:
+    async with connected(server) as (client, user):
+        user.data = b"kept"
+        client.main.grab_clipboard(CLIPBOARD, [TEXT])
+        await offered(guest, CLIPBOARD, lambda types: "UTF8_STRING" in types)
+        await asyncio.to_thread(guest.copy, TEXTS["10 MiB"] * 4, selection="primary")
+        assert await user.until(lambda: bool(user.grabs))
+        asked = asyncio.ensure_future(client.main.request_clipboard(PRIMARY, TEXT, SECONDS))
+        received = client.bytes_in
+        async with asyncio.timeout(SECONDS):
+            while client.bytes_in < received + (1 << 20):
+                await asyncio.sleep(0)
+        guest.kill()
+        with pytest.raises(AgentError, match="agent has gone"):
+            await asked
+        assert not client.agent_connected
+        row(TABLE, selection="primary", contents="40 MiB, agent killed", result="AgentError")
+
+        await guest.start_next(client)
+        await offered(guest, CLIPBOARD, lambda types: "UTF8_STRING" in types)
+        assert await asyncio.to_thread(guest.paste) == b"kept"
+        assert user.agent[:3] == [True, False, True]
+        row(TABLE, selection="clipboard", contents="held here, agent restarted", result="offered again, equal")
