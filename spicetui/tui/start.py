@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..client import Client
     from ..interfaces import Driver
 
-QUICK_SECONDS = 0.05  # a refusal that comes so quickly is told without the app
+QUICK_SECONDS = 0.3  # a refusal that comes so quickly is told without the app
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 GRAPHICS = ("auto", "kitty", "iterm2", "sixel", "octant", "sextant", "quadrant", "half", "ascii", "text")
 SCALES = ("fit", "integer", "native", "1:1")
