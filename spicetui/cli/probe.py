@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .exits import FAILED, OK, complain
 
 if TYPE_CHECKING:
+    from ..geometry import Size
     from ..term.caps import Caps
 
 USAGE = "[--json]"
@@ -23,10 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     import termios
 
+    from ..geometry import Size
     from ..term.caps import PROBE_SECONDS, Caps
     from ..term.environment import unusable
     from ..term.multiplexer import ask_tmux
-    from ..term.probe import probe
+    from ..term.probe import cell_px, probe
 
     reason = unusable(os.environ)
     if reason is not None:
@@ -39,34 +41,18 @@ def run(arguments: argparse.Namespace) -> int:
         return FAILED
     try:
         caps, seconds = probe(terminal, terminal, ask_tmux(Caps.from_environment(os.environ)))
-        size = cell_size(terminal, caps)
+        cell = cell_px(terminal, Size(*os.get_terminal_size(terminal)), caps)
     except (OSError, termios.error) as error:
         complain(f"the terminal cannot be asked: {error}")
         return FAILED
     finally:
         os.close(terminal)
-    facts = collect(caps, seconds, size)
+    facts = collect(caps, seconds, cell)
     print(json.dumps(facts, ensure_ascii=False) if arguments.json else describe(facts, PROBE_SECONDS))
     return OK
 
 
-def cell_size(terminal: int, caps: Caps) -> tuple[int, int] | None:
-    """In pixels: the kernel knows it of most terminals, others tell when asked."""
-    import fcntl
-    import struct
-    import termios
-
-    rows, columns, width, height = struct.unpack("4H", fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8)))
-    if columns and rows and width >= columns and height >= rows:
-        return width // columns, height // rows
-    if caps.cell_px is not None:
-        return caps.cell_px.width, caps.cell_px.height
-    if caps.text_px is not None and columns and rows:
-        return max(1, caps.text_px.width // columns), max(1, caps.text_px.height // rows)
-    return None
-
-
-def collect(caps: Caps, seconds: float | None, cell: tuple[int, int] | None) -> dict[str, Any]:
+def collect(caps: Caps, seconds: float | None, cell: Size | None) -> dict[str, Any]:
     from ..term.backends import choose, judge
 
     return {

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..geometry import Point, Rect, Size
 from . import _encoder, _kernels, _mosaics, _scaling, blocks, colors, fallback
 from .colors import Colors as Colors
-from .plane import Frame, Plane, Pointer, Update
+from .plane import Frame, Plane, Pointer, Update, patch_under
 from .scale import Mapping
 
 COMPILED = _kernels.COMPILED and _mosaics.COMPILED and _encoder.COMPILED
@@ -157,24 +157,18 @@ class CellPlane(Plane):
             self._draw_pointer(frame, mapping, pointer)
 
     def _draw_pointer(self, frame: npt.NDArray[np.uint8], mapping: Mapping, pointer: Pointer) -> None:
-        cells = mapping.damaged_cells(pointer.rect)
-        if cells.empty:
+        patch = patch_under(frame, mapping, pointer)
+        if patch is None:
             return
-        width, height = self.kind.sub
-        columns = slice(cells.x * width, cells.right * width)
-        rows = slice(cells.y * height, cells.bottom * height)
-        xs = np.ascontiguousarray(mapping.xs[:, columns])
-        ys = np.ascontiguousarray(mapping.ys[:, rows])
-        left, top = int(xs[0, 0]), int(ys[0, 0])
-        patch = frame[top : int(ys[1, -1]), left : int(xs[1, -1])].copy()
-        pointer.shape.paint(patch, pointer.x - left, pointer.y - top)
-        xs -= np.uint32(left)
-        ys -= np.uint32(top)
+        xs = np.ascontiguousarray(mapping.xs[:, patch.columns] - np.uint32(patch.left))
+        ys = np.ascontiguousarray(mapping.ys[:, patch.rows] - np.uint32(patch.top))
         sub = np.empty((ys.shape[1], xs.shape[1]), np.uint32)
         area = (0, 0, sub.shape[1], sub.shape[0])
-        _scale.box(patch.data, patch.shape[1], _view(xs), _view(ys), sub.shape[1], sub.shape[0], area, _view(sub))
-        self._sub[rows, columns] = sub
-        self._fit(cells)
+        _scale.box(
+            patch.pixels.data, patch.pixels.shape[1], _view(xs), _view(ys), *sub.shape[::-1], area, _view(sub)
+        )  # fmt: skip
+        self._sub[patch.rows, patch.columns] = sub
+        self._fit(patch.cells)
 
     def _fit(self, cells: Rect) -> None:
         area = (cells.x, cells.y, cells.right, cells.bottom)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..geometry import Point, Rect, Size
 from . import _kernels, _scaling, fallback
-from .plane import Plane, Pointer
+from .plane import Plane, Pointer, patch_under
 from .scale import Mapping, Span
 
 _scale: Any = _scaling if _scaling.COMPILED else fallback
@@ -107,19 +107,13 @@ class PixelPlane(Plane):
             self.wanted[self._end.y : cells.bottom * self.cell_px.height] = self.backdrop
 
     def _draw_pointer(self, frame: npt.NDArray[np.uint8], mapping: Mapping, pointer: Pointer) -> None:
-        cells = mapping.damaged_cells(pointer.rect)
-        if cells.empty:
+        patch = patch_under(frame, mapping, pointer)
+        if patch is None:
             return
-        across, down = self.cell_px
-        columns = slice(cells.x * across, cells.right * across)
-        rows = slice(cells.y * down, cells.bottom * down)
-        left, top = int(mapping.xs[0, columns][0]), int(mapping.ys[0, rows][0])
-        patch = frame[top : int(mapping.ys[1, rows][-1]), left : int(mapping.xs[1, columns][-1])].copy()
-        pointer.shape.paint(patch, pointer.x - left, pointer.y - top)
         xs, ys = np.zeros_like(mapping.xs), np.zeros_like(mapping.ys)
-        xs[:, columns] = mapping.xs[:, columns] - np.uint32(left)
-        ys[:, rows] = mapping.ys[:, rows] - np.uint32(top)
-        self._scale(patch, cells, xs, ys)
+        xs[:, patch.columns] = mapping.xs[:, patch.columns] - np.uint32(patch.left)
+        ys[:, patch.rows] = mapping.ys[:, patch.rows] - np.uint32(patch.top)
+        self._scale(patch.pixels, patch.cells, xs, ys)
 
     def cells(self, y: int, x0: int, x1: int) -> npt.NDArray[np.uint32]:
         across, down = self.cell_px

@@ -51,6 +51,35 @@ class Pointer(NamedTuple):
         return Rect(self.x - shape.hot_x, self.y - shape.hot_y, shape.width, shape.height)
 
 
+class Patch(NamedTuple):
+    """The part of a picture under a pointer, with the pointer: *pixels* begin at (left, top) of the picture.
+
+    *cells* of the view show it; *columns* and *rows* are their sub-cells.
+    """
+
+    cells: Rect
+    columns: slice
+    rows: slice
+    pixels: npt.NDArray[np.uint8]
+    left: int
+    top: int
+
+
+def patch_under(frame: npt.NDArray[np.uint8], mapping: Mapping, pointer: Pointer) -> Patch | None:
+    """None where the pointer lies outside of what is shown."""
+    cells = mapping.damaged_cells(pointer.rect)
+    if cells.empty:
+        return None
+    width, height = mapping.sub
+    columns = slice(cells.x * width, cells.right * width)
+    rows = slice(cells.y * height, cells.bottom * height)
+    xs, ys = mapping.xs[:, columns], mapping.ys[:, rows]
+    left, top = int(xs[0, 0]), int(ys[0, 0])
+    pixels = frame[top : int(ys[1, -1]), left : int(xs[1, -1])].copy()
+    pointer.shape.paint(pixels, pointer.x - left, pointer.y - top)
+    return Patch(cells, columns, rows, pixels, left, top)
+
+
 class Frame(NamedTuple):
     """Bytes for the terminal: *upload* shows nothing by itself and may be long; *show* belongs into one
     synchronised update, leaves the pen plain, and the text cursor anywhere."""

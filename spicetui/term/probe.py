@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
+import struct
 import tempfile
 import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..geometry import Size
 from .caps import PROBE_SECONDS, Caps
 from .tokenizer import Reply, Tokenizer
 
@@ -60,6 +63,20 @@ def probe(source: int, output: int, caps: Caps, seconds: float = PROBE_SECONDS) 
     finally:
         file.remove()
     return caps, None
+
+
+def cell_px(terminal: int, size: Size, caps: Caps) -> Size | None:
+    """A cell in pixels, on a terminal of *size* cells: the kernel knows it of most, others tell when asked."""
+    with contextlib.suppress(OSError):
+        reply = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
+        rows, columns, width, height = struct.unpack("4H", reply)
+        if columns and rows and width >= columns and height >= rows:
+            return Size(width // columns, height // rows)
+    if caps.cell_px is not None:
+        return caps.cell_px
+    if caps.text_px is not None and size.width and size.height:
+        return Size(max(1, caps.text_px.width // size.width), max(1, caps.text_px.height // size.height))
+    return None
 
 
 @contextlib.contextmanager

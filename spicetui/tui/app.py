@@ -88,7 +88,6 @@ class SpiceApp(App[int]):
         self._connect = connect
         self._first: asyncio.Future[Client] | None = first
         self._ended = asyncio.Event()
-        self._pictured = asyncio.Event()
         self._backend_wanted = settings.graphics
         self._made_for: Caps | None = None
         self.backend = choose(Caps(), settings.graphics)
@@ -291,8 +290,7 @@ class SpiceApp(App[int]):
 
     def use_backend(self, wanted: str) -> None:
         """Draws by a backend's name, or ``auto``."""
-        driver = self.terminal_driver
-        caps = driver.caps if driver is not None else Caps()
+        caps = self.caps
         self._backend_wanted = wanted
         self.backend = choose(caps, wanted)
         self.view.use(self.backend.make(caps, BACKDROP))
@@ -301,13 +299,13 @@ class SpiceApp(App[int]):
 
     def careful_with(self, plane: Plane) -> bool:
         """Whether a plane begins with its least quality, since what it sends may have a long way."""
-        caps = self.terminal_driver.caps if self.terminal_driver is not None else Caps()
+        caps = self.caps
         return caps.ssh or plane.wordy
 
     @property
     def cell_style(self) -> tuple[CellKind, Colors]:
         """How cells are drawn where a picture is made of them."""
-        caps = self.terminal_driver.caps if self.terminal_driver is not None else Caps()
+        caps = self.caps
         plane = self.view.plane
         return plane.kind if isinstance(plane, CellPlane) else CellKind.QUADRANT, caps.colors
 
@@ -331,6 +329,11 @@ class SpiceApp(App[int]):
 
     def frame_acknowledged(self, seconds: float) -> None:
         self.view.presenter.acknowledged(seconds)
+
+    @property
+    def caps(self) -> Caps:
+        """What is known of the terminal."""
+        return self.terminal_driver.caps if self.terminal_driver is not None else Caps()
 
     def _use_colors(self, colors: Colors) -> None:
         """Textual judges by TERM alone; what lies around the picture gets the colours that the picture gets."""
@@ -445,7 +448,7 @@ class SpiceApp(App[int]):
 
     def _picture_may_be_lost(self) -> None:
         """The terminal was out of sight, and some do not keep pictures meanwhile."""
-        caps = self.terminal_driver.caps if self.terminal_driver is not None else Caps()
+        caps = self.caps
         plane = self.view.plane
         if not plane.graphics:
             return
@@ -453,10 +456,6 @@ class SpiceApp(App[int]):
         if caps.tmux or split_name(caps.name)[0] == "xterm":
             plane.forget()
             self.view.refresh()
-
-    def frame_shown(self, now: float) -> None:
-        """A frame has gone to the terminal."""
-        self._pictured.set()
 
     # the user's commands
 
@@ -486,8 +485,7 @@ class SpiceApp(App[int]):
 
     def next_backend(self) -> None:
         """The next of those that this terminal can show."""
-        driver = self.terminal_driver
-        names = [found.backend.name for found in judge(driver.caps if driver is not None else Caps()) if found.usable]
+        names = [found.backend.name for found in judge(self.caps) if found.usable]
         following = names.index(self.backend.name) + 1 if self.backend.name in names else 0
         self.use_backend(names[following % len(names)])
 

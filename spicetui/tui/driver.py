@@ -27,7 +27,7 @@ from ..geometry import Size
 from ..term import caps, tokenizer
 from ..term.caps import Caps
 from ..term.multiplexer import ask_tmux
-from ..term.probe import ProbeFile
+from ..term.probe import ProbeFile, cell_px
 from ..term.tokenizer import Event, Focus, KeyPress, Mouse, Paste, Reply, Resize, Tokenizer
 from .writer import FrameWriter
 
@@ -236,26 +236,10 @@ class SpiceDriver(LinuxDriver):
 
     def _send_size(self) -> None:
         size = TextualSize(*self._get_terminal_size())
-        before, self.spice_app.cell_px = self.spice_app.cell_px, self._cell_px(Size(*size))
+        before, self.spice_app.cell_px = self.spice_app.cell_px, cell_px(self.output, Size(*size), self.caps)
         if before != self.spice_app.cell_px:
             self.spice_app.cell_size_changed()
         self.spice_app.post_message(events.Resize(size, size))
-
-    def _cell_px(self, size: Size) -> Size | None:
-        """The size of a cell in pixels, if anybody tells it."""
-        import fcntl
-        import struct
-
-        with contextlib.suppress(OSError):
-            reply = fcntl.ioctl(self.output, termios.TIOCGWINSZ, bytes(8))
-            rows, columns, width, height = struct.unpack("4H", reply)
-            if columns and rows and width >= columns and height >= rows:
-                return Size(width // columns, height // rows)
-        if self.caps.cell_px is not None:
-            return self.caps.cell_px
-        if self.caps.text_px is not None:
-            return Size(max(1, self.caps.text_px.width // size.width), max(1, self.caps.text_px.height // size.height))
-        return None
 
     # input
 
@@ -321,8 +305,8 @@ class SpiceDriver(LinuxDriver):
         if known.synchronized and not before.synchronized:
             self.process_message(messages.TerminalSupportsSynchronizedOutput())
         size = Size(*self._get_terminal_size())
-        cell_px, self.spice_app.cell_px = self.spice_app.cell_px, self._cell_px(size)
-        if cell_px != self.spice_app.cell_px:
+        cell, self.spice_app.cell_px = self.spice_app.cell_px, cell_px(self.output, size, self.caps)
+        if cell != self.spice_app.cell_px:
             self.spice_app.cell_size_changed()
         if known.answered and not before.answered:
             self._end_probe()

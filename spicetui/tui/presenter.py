@@ -247,4 +247,3 @@ class Presenter:
     def _note_frame(self, now: float) -> None:
         self._shown.append(now)
         self.frames_shown += 1
-        self.view.app.frame_shown(now)

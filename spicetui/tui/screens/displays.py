@@ -19,7 +19,7 @@ from textual.widgets import Static
 
 from ...geometry import Rect, Size
 from ...interfaces import Head
-from ...term.cells import CellKind, CellPlane, Colors
+from ...term.cells import CellPlane
 from ..widgets.thumbnail import Thumbnail
 
 if TYPE_CHECKING:
@@ -210,11 +210,7 @@ class DisplaysScreen(Screen[None]):
 
     def _plane(self) -> CellPlane:
         """As the picture is drawn, where that is with cells."""
-        shown = self.app.view.plane
-        if isinstance(shown, CellPlane):
-            return CellPlane(shown.kind, shown.colors, BACKDROP)
-        driver = self.app.terminal_driver
-        return CellPlane(CellKind.QUADRANT, driver.caps.colors if driver is not None else Colors.TRUE, BACKDROP)
+        return CellPlane(*self.app.cell_style, BACKDROP)
 
     def _lay_out(self) -> None:
         space = Size(self.size.width, self.size.height - 2)
