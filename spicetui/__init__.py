@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .errors import ProtocolError as ProtocolError
     from .errors import SpiceError as SpiceError
     from .errors import TlsError as TlsError
+    from .errors import UsbError as UsbError
     from .geometry import Point as Point
     from .geometry import Rect as Rect
     from .geometry import Size as Size
@@ -53,10 +54,18 @@ if TYPE_CHECKING:
     from .interfaces import ClipboardFormat as ClipboardFormat
     from .interfaces import ClipboardSelection as ClipboardSelection
     from .interfaces import Connector as Connector
+    from .interfaces import DeviceInfo as DeviceInfo
     from .interfaces import Driver as Driver
+    from .interfaces import EndpointInfo as EndpointInfo
     from .interfaces import Head as Head
+    from .interfaces import InterfaceInfo as InterfaceInfo
+    from .interfaces import IsoPacket as IsoPacket
     from .interfaces import Monitor as Monitor
+    from .interfaces import Transfer as Transfer
     from .interfaces import TransferProgress as TransferProgress
+    from .interfaces import TransferStatus as TransferStatus
+    from .interfaces import UsbDevice as UsbDevice
+    from .interfaces import UsbHost as UsbHost
     from .keymap.keys import Button as Button
     from .keymap.keys import Key as Key
     from .session import Options as Options
@@ -85,6 +94,8 @@ _NAMES = {
     "Head": "interfaces",
     "Monitor": "interfaces",
     "TransferProgress": "interfaces",
+    **dict.fromkeys(("DeviceInfo", "EndpointInfo", "InterfaceInfo", "IsoPacket", "Transfer"), "interfaces"),
+    **dict.fromkeys(("TransferStatus", "UsbDevice", "UsbHost"), "interfaces"),
     "AgentCap": "wire.enums",
     "AudioFormat": "wire.enums",
     "ChannelType": "wire.enums",
@@ -107,6 +118,7 @@ _NAMES = {
             "ProtocolError",
             "SpiceError",
             "TlsError",
+            "UsbError",
         ),
         "errors",
     ),

@@ -58,3 +58,11 @@ class ChannelClosed(SpiceError):
 
 class FeatureMissing(SpiceError):
     """The server, the guest or this installation lacks what was asked for."""
+
+
+class UsbError(SpiceError):
+    """A USB device cannot be used, or refused a request."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status  #: the TransferStatus that the guest is told, None for an error of input or output

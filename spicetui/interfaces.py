@@ -10,6 +10,12 @@ from .wire.enums import AudioFormat as AudioFormat
 from .wire.enums import ChannelType
 from .wire.enums import ClipboardFormat as ClipboardFormat
 from .wire.enums import ClipboardSelection as ClipboardSelection
+from .wire.usb import DeviceInfo as DeviceInfo
+from .wire.usb import EndpointInfo as EndpointInfo
+from .wire.usb import InterfaceInfo as InterfaceInfo
+from .wire.usb import IsoPacket as IsoPacket
+from .wire.usb import Transfer as Transfer
+from .wire.usb import TransferStatus as TransferStatus
 
 if TYPE_CHECKING:
     from .canvas.cursor import Cursor
@@ -161,6 +167,89 @@ class AudioSource(Protocol):
         ...
 
 
+class UsbHost(Protocol):
+    """Who uses a USB device: the channel that redirects it. Every call is on the event loop."""
+
+    def completed(
+        self,
+        transfer: Transfer,
+        status: TransferStatus,
+        data: bytes = b"",
+        length: int = 0,
+        packets: Sequence[IsoPacket] = (),
+    ) -> None:
+        """*transfer* has ended: what came (IN), how many bytes went out (OUT), or each of an iso transfer's packets."""
+        ...
+
+    def gone(self, reason: str) -> None:
+        """The device is unplugged or of no use any more; ``close`` follows."""
+        ...
+
+
+class UsbDevice(Protocol):
+    """A USB device, real or emulated. Every call is on the event loop; a device with threads of its own comes back by
+    ``call_soon_threadsafe``.
+
+    What streams (iso, interrupt-in, bulk receiving) is several transfers kept in flight by the host, so a device needs
+    no more than :meth:`submit` for it. The coroutines raise UsbError with the TransferStatus that the guest is told.
+    """
+
+    @property
+    def info(self) -> DeviceInfo:
+        """Known before :meth:`open`."""
+        ...
+
+    @property
+    def has_iso(self) -> bool:
+        """Whether iso transfers work; otherwise none is submitted and the guest is told so."""
+        ...
+
+    async def open(self, host: UsbHost) -> None:
+        """Takes the device into use, from the kernel's drivers too. Raises UsbError, in words for the user."""
+        ...
+
+    async def close(self) -> None:
+        """Ends every transfer and gives the device back; *host* hears nothing afterwards. May be called twice."""
+        ...
+
+    def interfaces(self) -> Sequence[InterfaceInfo]:
+        """Of the current configuration, each with its current alternate setting; known before :meth:`open`."""
+        ...
+
+    def endpoints(self) -> Sequence[EndpointInfo]:
+        """Of the current alternate settings, without endpoint 0."""
+        ...
+
+    def submit(self, transfer: Transfer) -> None:
+        """Starts a transfer, which ends in exactly one ``host.completed``: never inside this call, or a later one.
+
+        Errors are a status there, never an exception here. Transfers of one endpoint end in order.
+        """
+        ...
+
+    def cancel(self, transfer: Transfer) -> None:
+        """Ends a submitted transfer as soon as can be, with CANCELLED or with what it had come to."""
+        ...
+
+    async def clear_halt(self, endpoint: int) -> None:
+        """The endpoint works again after a stall."""
+        ...
+
+    async def reset(self) -> None:
+        """A USB port reset; configuration and alternate settings are as before. An error means: it is gone."""
+        ...
+
+    def get_configuration(self) -> int: ...
+
+    async def set_configuration(self, value: int) -> None: ...
+
+    def get_alt_setting(self, interface: int) -> int:
+        """Raises UsbError with INVAL when there is no such interface."""
+        ...
+
+    async def set_alt_setting(self, interface: int, alt: int) -> None: ...
+
+
 class Driver(Protocol):
     """Gets what happens in the session; every call is on the event loop and must be short.
 
@@ -235,6 +324,10 @@ class Driver(Protocol):
         """The guest begins or ends to listen to its microphone; nothing is sent before the recorder is started."""
         ...
 
+    def usb_changed(self) -> None:
+        """A USB slot came up, or what is in one has another state; ``client.usb.slots`` has them all."""
+        ...
+
     def notice(self, text: str) -> None:
         """One line for the user: the server's notification, or something that could not be shown."""
         ...
@@ -296,6 +389,9 @@ class BaseDriver:
         pass
 
     def microphone_wanted(self, wanted: bool) -> None:
+        pass
+
+    def usb_changed(self) -> None:
         pass
 
     def notice(self, text: str) -> None:
