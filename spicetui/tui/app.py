@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from ..diagnostics import printable
-from ..errors import AuthError, ConnectError, SpiceError, TlsError
+from ..errors import SpiceError
 from ..geometry import Point, Rect, Size
 from ..term.backends import BY_NAME, choose, judge
 from ..term.caps import Caps, split_name
@@ -32,14 +31,15 @@ from .driver import SpiceDriver
 from .edge_pan import EdgePan
 from .guest_input import GuestInput
 from .link import Link
+from .panels.dock import PanelDock
 from .screens.connecting import ConnectingScreen
 from .screens.displays import DisplaysScreen
-from .screens.failure import FailureScreen
 from .screens.help import HelpScreen
-from .screens.password import PasswordScreen
 from .screens.paste import PasteScreen
 from .screens.session import SessionScreen
 from .screens.special_keys import SpecialKeysScreen
+from .service import Service
+from .sessions import Connect, Sessions
 from .settings import Settings
 from .special_keys import SPECIAL_KEYS, SpecialKeys
 from .typist import PastePlan
@@ -51,12 +51,9 @@ from .widgets.status import Status, StatusLine, human_bytes
 if TYPE_CHECKING:
     from ..client import Client
     from ..devices.audio_output import Output
-    from ..interfaces import Driver
 
 log = logging.getLogger("spicetui.tui.app")
 
-Connect = Callable[["Driver", "str | None"], Awaitable["Client"]]
-CLOSE_SECONDS = 2.0
 BACKDROP = 0x101418  # beside the picture
 
 
@@ -82,12 +79,9 @@ class SpiceApp(App[int]):
         self.terminal = terminal  #: file descriptors of its input and output
         self.terminal_driver: SpiceDriver | None = None
         self.cell_px: Size | None = None
-        self.client: Client | None = None
         self.failure: Exception | None = None
         self.prefix = Chord.parse(settings.prefix)
-        self._connect = connect
-        self._first: asyncio.Future[Client] | None = first
-        self._ended = asyncio.Event()
+        self.sessions = Sessions(self, connect, first)
         self._backend_wanted = settings.graphics
         self._made_for: Caps | None = None
         self.backend = choose(Caps(), settings.graphics)
@@ -100,9 +94,16 @@ class SpiceApp(App[int]):
         self.edge_pan = EdgePan(self.view.pan_by, self._panned)
         self._resting: tuple[Mouse, float, float] | None = None  # the last mouse event over the picture
         self.guest = GuestInput(link, settings, say=self.say, changed=self.update_status)
-        self.session_screen = SessionScreen(self.view, self.menu, self.region, self.status_line)
-        self._connecting: ConnectingScreen | None = None
+        self.dock = PanelDock()
+        self.session_screen = SessionScreen(self.view, self.menu, self.region, self.dock, self.status_line)
         self._client_mouse = link.client_mouse
+        self.services: tuple[Service, ...] = self._make_services()
+        for service in self.services:
+            link.pass_on(service)
+
+    def _make_services(self) -> tuple[Service, ...]:
+        """Each is an attribute too, under the name by which its panel knows it."""
+        return ()
 
     # life
 
@@ -113,103 +114,38 @@ class SpiceApp(App[int]):
         self.link.listener = self
         self.set_interval(1.0, self.update_status)
         self.set_interval(1.0, DisplayChoice(self).look)
-        if not (self._first is not None and self._first.done() and not self._first.exception()):
-            await self._show_connecting()
+        await self.sessions.begin()
         self.update_status()
-        self.run_worker(self._run_sessions(), name="session", exit_on_error=True)
+        self.run_worker(self.sessions.run(), name="session", exit_on_error=True)
 
-    async def _run_sessions(self) -> None:
-        """One session after the other, until the user has enough."""
-        password = self.settings.password
-        problem = ""
-        while True:
-            try:
-                connecting, self._first = self._first, None
-                if connecting is None:
-                    self.link.reset()
-                    self._ended.clear()
-                    await self._show_connecting()
-                    connecting = asyncio.ensure_future(self._connect(self.link, password))
-                self.client = await connecting
-            except AuthError as error:
-                await self._hide_connecting()
-                if not self.settings.ask_password:
-                    self.leave(error)
-                    return
-                problem = printable(str(error)) if password is not None else ""
-                password = await self.push_screen_wait(PasswordScreen(self.settings.title, problem))
-                if password is None:
-                    self.leave(error)
-                    return
-                continue
-            except SpiceError as error:
-                await self._hide_connecting()
-                if not await self._ask_again("Cannot connect", error):
-                    return
-                continue
-            self._on_connected()
-            await self._ended.wait()
-            reason = self.link.error or ConnectError("the server closed the connection")
-            self.guest.release()
-            await self._hide_connecting()
-            await self._close_client()
-            self.clear_notifications()  # what each channel had to say about it
-            if not await self._ask_again("Connection lost", reason):
-                return
+    @property
+    def client(self) -> Client | None:
+        """The open session."""
+        return self.sessions.client
 
-    async def _ask_again(self, heading: str, error: Exception) -> bool:
-        reason = printable(str(error), 500)
-        if await self.push_screen_wait(FailureScreen(heading, reason, advice(error))):
-            return True
-        self.leave(error)
-        return False
-
-    def _on_connected(self) -> None:
-        if self.link.size is None:
-            if self._connecting is not None:
-                self._connecting.tell()
-        else:
-            self.run_worker(self._hide_connecting(), name="shown")
+    def session_began(self, client: Client) -> None:
+        for service in self.services:
+            service.connected(client)
         self._retitle()
         self.update_status()
         self.notices_waiting()
-        if self.link.over:
-            self._ended.set()
 
-    async def _show_connecting(self) -> None:
-        if self._connecting is None:
-            self._connecting = ConnectingScreen(self.settings.title)
-            await self.push_screen(self._connecting)
-
-    async def _hide_connecting(self) -> None:
-        screen, self._connecting = self._connecting, None
-        if screen is not None and screen in self.screen_stack:
-            await screen.dismiss(None)
-
-    def show_without_picture(self) -> None:
-        """There is nothing to wait for: what is asked for has no picture, but something else has."""
-        self.run_worker(self._hide_connecting(), name="shown")
+    def session_ended(self) -> None:
+        self.guest.release()
+        for service in self.services:
+            service.disconnected()
 
     def lose(self, error: SpiceError) -> None:
         """The session has become useless to whoever looks at it."""
         self.link.error = error
-        self._ended.set()
-
-    async def _close_client(self) -> None:
-        client, self.client = self.client, None
-        if client is not None:
-            with contextlib.suppress(SpiceError, OSError, TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await client.aclose()
+        self.sessions.ended()
 
     async def shut_down(self) -> None:
         """Closes what is open; after the terminal has been given back."""
         self.link.listener = None
-        if self._first is not None:
-            self._first.cancel()
-            with contextlib.suppress(asyncio.CancelledError, SpiceError):
-                self.client = await self._first
-        await self._close_client()
+        for service in self.services:
+            await service.aclose()
+        await self.sessions.aclose()
 
     def leave(self, error: Exception | None = None) -> None:
         """Ends the app; *error* is what it is left with."""
@@ -236,8 +172,8 @@ class SpiceApp(App[int]):
     def picture_replaced(self) -> None:
         self.view.pan = Point(0, 0)
         self.view.remap()
-        if self.link.size is not None and self._connecting is not None:
-            self.run_worker(self._hide_connecting(), name="shown")
+        if self.link.size is not None:
+            self.sessions.picture_shown()
         self.update_status()
 
     def picture_damaged(self) -> None:
@@ -264,7 +200,7 @@ class SpiceApp(App[int]):
                 self.say(text)
 
     def ended(self) -> None:
-        self._ended.set()
+        self.sessions.ended()
 
     # what the terminal tells
 
@@ -349,14 +285,14 @@ class SpiceApp(App[int]):
 
     @property
     def guest_has_keys(self) -> bool:
-        return self._in_session and not self.menu.is_open
+        return self._in_session and not self.menu.is_open and not self.dock.active
 
     @property
     def _in_session(self) -> bool:
         """Whether keys and mouse are for the session's screen, or for one that is just going away before it."""
         if not self.screen_stack:
             return False
-        going = self._connecting is None and isinstance(self.screen, ConnectingScreen)
+        going = not self.sessions.waiting and isinstance(self.screen, ConnectingScreen)
         return self.screen is self.session_screen or going
 
     def take_key(self, event: KeyPress) -> bool:
@@ -375,6 +311,8 @@ class SpiceApp(App[int]):
             return True
         if self.menu.is_open:
             self.menu.take(event)
+        elif self.dock.active:
+            return False
         elif self.region.active:
             self.region.cancel()
         else:
@@ -384,8 +322,12 @@ class SpiceApp(App[int]):
     def take_mouse(self, event: Mouse, x: float, y: float) -> bool:
         """(x, y) is a place of the terminal, in cells from 0."""
         mapping = self.view.mapping
-        if mapping is None or not self.guest_has_keys:
+        if self.dock.covers(int(x), int(y)) or mapping is None or not self._in_session or self.menu.is_open:
             return False
+        if self.dock.active:
+            if event.kind == "down":
+                self.dock.leave()
+            return True
         x, y = x - self.view.origin.x, y - self.view.origin.y
         if self.region.active:
             part = self.region.mouse(event, mapping, x, y)
@@ -576,6 +518,13 @@ class SpiceApp(App[int]):
 
             self.push_screen(ConsoleTextScreen(screen))
 
+    def show_panel(self, panel_id: str) -> None:
+        """Opens a panel, or closes the one that has the keys."""
+        if self.dock.active and self.dock.panel_id == panel_id:
+            self.dock.close()
+        else:
+            self.dock.open(panel_id)
+
     def show_help(self) -> None:
         self.push_screen(HelpScreen())
 
@@ -650,6 +599,7 @@ class SpiceApp(App[int]):
             problems=f"{problems} not shown" if problems else "",
             locks=" ".join(name for on, name in locks if on),
             typing=f"typing, {self.guest.typing} left, Esc stops" if self.guest.typing else "",
+            services=" · ".join(service.words for service in self.services if service.words),
             hint=f"{self.prefix_label}  menu",
         )
 
@@ -686,16 +636,3 @@ _COLOR_SYSTEMS = {
     Colors.MONO: ColorSystem.STANDARD,
 }
 _COLOR_WORDS = {Colors.ANSI16: "16 colors", Colors.PALETTE: "256 colors", Colors.GRAY: "gray (NO_COLOR)"}
-
-
-def advice(error: Exception) -> str:
-    """What the user can do about it, where the error does not say so itself."""
-    if ";" in str(error):
-        return ""
-    if isinstance(error, TlsError):
-        return "Check the certificate authority and the name that is expected, or ask who runs the server."
-    if isinstance(error, AuthError):
-        return "Check the password; the server may also want another way to sign in."
-    if isinstance(error, ConnectError):
-        return "Check that the machine is running and that the address and port are right."
-    return ""

@@ -36,7 +36,7 @@ class DisplayChoice:
             return
         wanted, count = link.display, len(client.heads)
         if wanted < count:
-            self.app.show_without_picture()
+            self.app.sessions.picture_shown()
             self.app.say(
                 f"Display {wanted} has no picture; {self.app.prefix_label} t shows all displays", severity="warning"
             )

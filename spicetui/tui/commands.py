@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..keymap.keys import parse_combo
 from ..term.scale import Scale
+from .panels import PANELS
 
 if TYPE_CHECKING:
     from .app import SpiceApp
@@ -42,6 +43,10 @@ def _scale(scale: Scale) -> Callable[[SpiceApp], object]:
 
 def _pan(columns: int, rows: int) -> Callable[[SpiceApp], object]:
     return lambda app: app.view.pan_by(columns, rows)
+
+
+def _panel(panel_id: str) -> Callable[[SpiceApp], object]:
+    return lambda app: app.show_panel(panel_id)
 
 
 def _sends(app: SpiceApp) -> bool:
@@ -91,6 +96,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("displays", "all displays", ("t",), lambda app: app.show_displays(), "Picture"),
     Command("display", "next display", ("tab",), lambda app: app.next_display(), "Picture", "Tab", listed=False),
     Command("redraw", "redraw", ("ctrl+l",), lambda app: app.redraw(), "Picture", "Ctrl+L", listed=False),
+    *(Command(f"panel-{entry.id}", entry.title.lower(), (entry.key,), _panel(entry.id), "Panels") for entry in PANELS),
     Command("screenshot", "screenshot to file", ("s",), lambda app: app.save_picture(), "App"),
     Command("mute", "sound on / off", ("m",), lambda app: app.toggle_mute(), "App", enabled=lambda app: app.has_sound),
     Command("text", "text: search and copy", ("y",), lambda app: app.show_text(), "App"),

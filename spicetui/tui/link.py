@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from ..errors import AgentError
 from ..geometry import Point, Rect, Size, bounding
-from ..interfaces import BaseDriver, Head
+from ..interfaces import BaseDriver, ClipboardFormat, ClipboardSelection, Head
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_RECTS = 48  # of damage, before they are taken together
 MAX_NOTICES = 32
+MAX_PASSED = 64  # events that are kept for services which come later
 
 
 class Listener(Protocol):
@@ -61,6 +63,8 @@ class Link(BaseDriver):
         self.display = display  #: the number of the display that is shown, as in ``client.heads``
         self.listener: Listener | None = None
         self.follower: Follower | None = None
+        self.clipboard: BaseDriver | None = None  #: who gives the guest what it pastes
+        self._services: list[BaseDriver] = []
         self.reset()
 
     def reset(self) -> None:
@@ -79,6 +83,7 @@ class Link(BaseDriver):
         self.notices: deque[str] = deque(maxlen=MAX_NOTICES)
         self.over = False
         self.error: Exception | None = None
+        self._passed: list[tuple[str, tuple[object, ...]]] = []  # for services that are not there yet
         self._held: tuple[int, int] | None = None  # channel and monitor that are shown, wherever the numbers go
         self._displays_changed()
 
@@ -255,7 +260,39 @@ class Link(BaseDriver):
 
     def agent_changed(self, connected: bool) -> None:
         self.agent = connected
+        self._pass("agent_changed", connected)
         self._status()
+
+    # what is only passed on
+
+    def pass_on(self, service: BaseDriver) -> None:
+        """*service* gets the events below, those of the session so far at once."""
+        self._services.append(service)
+        for name, told in self._passed:
+            getattr(service, name)(*told)
+
+    def _pass(self, name: str, *told: object) -> None:
+        if len(self._passed) < MAX_PASSED:
+            self._passed.append((name, told))
+        for service in self._services:
+            getattr(service, name)(*told)
+
+    def agent_ready(self, caps: frozenset[int]) -> None:
+        self._pass("agent_ready", caps)
+
+    def clipboard_grabbed(self, selection: ClipboardSelection, types: Sequence[ClipboardFormat]) -> None:
+        self._pass("clipboard_grabbed", selection, types)
+
+    def clipboard_release(self, selection: ClipboardSelection) -> None:
+        self._pass("clipboard_release", selection)
+
+    async def clipboard_fetch(self, selection: ClipboardSelection, type: ClipboardFormat) -> bytes:
+        if self.clipboard is None:
+            raise AgentError("nothing is offered")
+        return await self.clipboard.clipboard_fetch(selection, type)
+
+    def microphone_wanted(self, wanted: bool) -> None:
+        self._pass("microphone_wanted", wanted)
 
     def leds_changed(self, scroll_lock: bool, num_lock: bool, caps_lock: bool) -> None:
         self.scroll_lock, self.num_lock, self.caps_lock = scroll_lock, num_lock, caps_lock

@@ -1,4 +1,4 @@
-"""The picture with the status line and, when asked for, the menu."""
+"""The picture with the status line and, when asked for, the menu and a panel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from ..panels.dock import PanelDock
 from ..viewport import VMView
 from ..widgets.menu import CommandMenu
 from ..widgets.region import RegionFrame
@@ -24,12 +25,18 @@ class SessionScreen(Screen[None]):
     SessionScreen VMView { width: 1fr; height: 1fr; }
     """
 
-    def __init__(self, view: VMView, menu: CommandMenu, region: RegionFrame, status: StatusLine) -> None:
+    def __init__(
+        self, view: VMView, menu: CommandMenu, region: RegionFrame, dock: PanelDock, status: StatusLine
+    ) -> None:
         super().__init__()
-        self._parts = (view, menu, region, status)
+        self._dock = dock
+        self._parts = (view, menu, region, status, dock)
 
     def on_screen_suspend(self) -> None:
         self.app.guest.release()  # what comes up from now on is another screen's
+
+    def on_resize(self) -> None:
+        self._dock.fit()
 
     def compose(self) -> ComposeResult:
         yield from self._parts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -15,7 +17,8 @@ from ..commands import BY_KEY, COMMANDS, STAYS
 if TYPE_CHECKING:
     from ..app import SpiceApp
 
-_HEADINGS = {"Send": "Send to the machine", "Picture": "Picture", "App": "Session"}
+_HEADINGS = {"Send": "Send to the machine", "Panels": "Panels", "Picture": "Picture", "App": "Session"}
+_COLUMNS = (("Send", "Panels"), ("Picture",), ("App",))
 _MORE = {
     "Send": [("F1…F12", "Ctrl+Alt+F1…F12")],
     "Picture": [("arrows", "pan"), ("Tab", "next display")],
@@ -46,27 +49,29 @@ class CommandMenu(Static):
         self.display = False
 
     def _table(self) -> Table:
-        columns: dict[str, list[tuple[str, str, bool]]] = {"Send": [], "Picture": [], "App": []}
-        for command in COMMANDS:
-            if command.listed:
-                label = self.app.prefix_label if command.label == "prefix" else command.key_label
-                columns[command.group].append((label, command.title, command.enabled(self.app)))
-        for group, more in _MORE.items():
-            enabled = group != "Send" or self.app.guest.live
-            columns[group] += [(label, title, enabled) for label, title in more]
         table = Table.grid(padding=(0, 1), expand=True)
+        columns = [[row for group in groups for row in self._rows(group)] for groups in _COLUMNS]
         for _ in columns:
             table.add_column(justify="right", no_wrap=True)
             table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-        table.add_row(*(part for group in columns for part in ("", f"[bold underline]{_HEADINGS[group]}[/]")))
-        for index in range(max(map(len, columns.values()))):
-            row: list[str] = []
-            for entries in columns.values():
-                label, title, enabled = entries[index] if index < len(entries) else ("", "", True)
-                row += [f"[bold]{_escape(label)}[/]" if enabled else f"[dim]{_escape(label)}[/]"]
-                row += [_escape(title) if enabled else f"[dim]{_escape(title)}[/]"]
-            table.add_row(*row)
+        for rows in zip_longest(*columns, fillvalue=("", "")):
+            table.add_row(*(part for row in rows for part in row))
         return table
+
+    def _rows(self, group: str) -> Iterator[tuple[str, str]]:
+        """The keys and titles of a group under its heading, as markup."""
+        entries = [
+            (self.app.prefix_label if command.label == "prefix" else command.key_label, command.title, command)
+            for command in COMMANDS
+            if command.listed and command.group == group
+        ]
+        if not entries:
+            return
+        yield "", f"[bold underline]{_HEADINGS[group]}[/]"
+        for label, title, command in entries:
+            yield _entry(label, title, command.enabled(self.app))
+        for label, title in _MORE.get(group, ()):
+            yield _entry(label, title, group != "Send" or self.app.guest.live)
 
     def take(self, event: KeyPress) -> None:
         """A key while the menu is open: it closes it, and runs a command if it is one's."""
@@ -92,6 +97,11 @@ def key_name(event: KeyPress) -> str:
     if event.code < 57344:
         return event.text or chr(event.shifted or event.code)
     return key.name.lower() if key is not None else ""
+
+
+def _entry(label: str, title: str, enabled: bool) -> tuple[str, str]:
+    label, title = _escape(label), _escape(title)
+    return (f"[bold]{label}[/]", title) if enabled else (f"[dim]{label}[/]", f"[dim]{title}[/]")
 
 
 def _escape(text: str) -> str:

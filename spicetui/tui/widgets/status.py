@@ -24,6 +24,7 @@ class Status:
     locks: str = ""
     hint: str = ""
     typing: str = ""
+    services: str = ""  #: such as the microphone being open, files being sent
 
 
 class StatusLine(Static):
@@ -50,8 +51,21 @@ class StatusLine(Static):
         self.update(compose_line(self.status, self.size.width), layout=False)
 
 
+_ORDER = ["name", "typing", "services", "size", "scale", "mode", "fps", "latency", "received", "problems", "locks"]
 # From the most to the least dispensable.
-_DISPENSABLE = ("received", "latency", "size", "fps", "locks", "scale", "mode", "problems", "name", "typing")
+_DISPENSABLE = (
+    "received",
+    "latency",
+    "size",
+    "fps",
+    "locks",
+    "scale",
+    "mode",
+    "problems",
+    "name",
+    "services",
+    "typing",
+)
 
 
 def compose_line(status: Status, width: int) -> Text:
@@ -59,12 +73,25 @@ def compose_line(status: Status, width: int) -> Text:
     styles = {
         "name": "bold",
         "typing": "bold",
+        "services": "bold",
         "problems": "bold yellow",
         "mode": "bold" if status.mode == "view only" else "",
     }
     parts = {
         name: getattr(status, name)
-        for name in ("name", "typing", "size", "scale", "mode", "fps", "latency", "received", "problems", "locks")
+        for name in (
+            "name",
+            "typing",
+            "services",
+            "size",
+            "scale",
+            "mode",
+            "fps",
+            "latency",
+            "received",
+            "problems",
+            "locks",
+        )
     }
     parts = {name: part for name, part in parts.items() if part}
 
