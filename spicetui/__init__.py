@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .errors import FeatureMissing as FeatureMissing
     from .errors import LinkError as LinkError
     from .errors import ProtocolError as ProtocolError
+    from .errors import SmartcardError as SmartcardError
     from .errors import SpiceError as SpiceError
     from .errors import TlsError as TlsError
     from .errors import UsbError as UsbError
@@ -61,6 +62,9 @@ if TYPE_CHECKING:
     from .interfaces import InterfaceInfo as InterfaceInfo
     from .interfaces import IsoPacket as IsoPacket
     from .interfaces import Monitor as Monitor
+    from .interfaces import SmartcardHost as SmartcardHost
+    from .interfaces import SmartcardReader as SmartcardReader
+    from .interfaces import SmartcardState as SmartcardState
     from .interfaces import Transfer as Transfer
     from .interfaces import TransferProgress as TransferProgress
     from .interfaces import TransferStatus as TransferStatus
@@ -93,6 +97,9 @@ _NAMES = {
     "Driver": "interfaces",
     "Head": "interfaces",
     "Monitor": "interfaces",
+    "SmartcardHost": "interfaces",
+    "SmartcardReader": "interfaces",
+    "SmartcardState": "interfaces",
     "TransferProgress": "interfaces",
     **dict.fromkeys(("DeviceInfo", "EndpointInfo", "InterfaceInfo", "IsoPacket", "Transfer"), "interfaces"),
     **dict.fromkeys(("TransferStatus", "UsbDevice", "UsbHost"), "interfaces"),
@@ -116,6 +123,7 @@ _NAMES = {
             "FeatureMissing",
             "LinkError",
             "ProtocolError",
+            "SmartcardError",
             "SpiceError",
             "TlsError",
             "UsbError",

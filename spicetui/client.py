@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .channels.display import DisplayChannel
     from .channels.playback import PlaybackChannel
     from .channels.record import RecordChannel
+    from .channels.smartcard import SmartcardChannel
 
 #: How long what ends the session may come after what ended one of its channels.
 LAST_WORD_SECONDS = 0.2
@@ -104,6 +105,11 @@ class Client:
     def audio_recorder(self) -> RecordChannel | None:
         """The guest's microphone; None when the server offers none."""
         return cast("RecordChannel | None", self.channels.get(ChannelKey(ChannelType.RECORD)))
+
+    @property
+    def smartcard(self) -> SmartcardChannel | None:
+        """The guest's card readers; None when the server offers none."""
+        return cast("SmartcardChannel | None", self.channels.get(ChannelKey(ChannelType.SMARTCARD)))
 
     @property
     def file_transfer(self) -> FileTransfer | None:

@@ -60,6 +60,10 @@ class FeatureMissing(SpiceError):
     """The server, the guest or this installation lacks what was asked for."""
 
 
+class SmartcardError(SpiceError):
+    """A card reader or its card cannot be used, or the server does not take it."""
+
+
 class UsbError(SpiceError):
     """A USB device cannot be used, or refused a request."""
 

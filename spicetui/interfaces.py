@@ -250,6 +250,53 @@ class UsbDevice(Protocol):
     async def set_alt_setting(self, interface: int, alt: int) -> None: ...
 
 
+class SmartcardHost(Protocol):
+    """Who uses a card reader: the channel that shares it. Every call is on the event loop."""
+
+    def card_inserted(self, atr: bytes) -> None:
+        """A card was put in, or was reset; *atr*: its answer to reset (ISO 7816-3)."""
+        ...
+
+    def card_removed(self) -> None: ...
+
+    def gone(self, reason: str) -> None:
+        """The reader is unplugged or of no use any more; ``close`` follows."""
+        ...
+
+
+class SmartcardReader(Protocol):
+    """A card reader, real or emulated, with one slot. A reader with threads of its own comes back by
+    ``call_soon_threadsafe``.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    async def open(self, host: SmartcardHost) -> None:
+        """Tells *host* from now on what happens, a card that is in it already first. Raises SmartcardError."""
+        ...
+
+    async def transmit(self, apdu: bytes) -> bytes:
+        """What the card answers to a command (ISO 7816-4), its status word last; one at a time.
+
+        Raises SmartcardError when there is no answer, in words for the user. Neither may be logged: there are PINs.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Gives the reader back and lets the card forget the PIN; *host* hears nothing afterwards. May come twice."""
+        ...
+
+
+class SmartcardState(NamedTuple):
+    """A reader that the guest has: its number there, whether it knows of a card in it, the commands answered so far."""
+
+    name: str
+    id: int
+    card: bool
+    commands: int
+
+
 class Driver(Protocol):
     """Gets what happens in the session; every call is on the event loop and must be short.
 
@@ -328,6 +375,10 @@ class Driver(Protocol):
         """A USB slot came up, or what is in one has another state; ``client.usb.slots`` has them all."""
         ...
 
+    def smartcards_changed(self, readers: Sequence[SmartcardState]) -> None:
+        """The guest got or lost a card reader, or a card in one."""
+        ...
+
     def notice(self, text: str) -> None:
         """One line for the user: the server's notification, or something that could not be shown."""
         ...
@@ -392,6 +443,9 @@ class BaseDriver:
         pass
 
     def usb_changed(self) -> None:
+        pass
+
+    def smartcards_changed(self, readers: Sequence[SmartcardState]) -> None:
         pass
 
     def notice(self, text: str) -> None:

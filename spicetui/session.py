@@ -34,6 +34,7 @@ CHANNELS: dict[ChannelType, tuple[str, str]] = {
     ChannelType.CURSOR: ("cursor", "CursorChannel"),
     ChannelType.PLAYBACK: ("playback", "PlaybackChannel"),
     ChannelType.RECORD: ("record", "RecordChannel"),
+    ChannelType.SMARTCARD: ("smartcard", "SmartcardChannel"),
 }
 
 #: How long a session that is closed early waits for the first message of each channel.
