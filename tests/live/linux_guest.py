@@ -23,6 +23,8 @@ INIT = """\
 #!/bin/sh
 mount -t devtmpfs dev /dev
 mount -t proc proc /proc
+# What the kernel still has to say goes to its log, not in between what is asked on COM1.
+echo 1 >/proc/sys/kernel/printk
 busybox --install -s /bin
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
 stty raw -echo opost -onlcr
@@ -111,7 +113,8 @@ class Shell:
 
     def run(self, command: str) -> bytes:
         """What a command of one line prints."""
-        self._line.send(command.encode() + b"; printf '\\ndone\\n'\n")
+        self._line.send(b"printf 'begin\\n'; " + command.encode() + b"; printf '\\ndone\\n'\n")
+        self._line.read_through(b"begin\n")
         return self._line.read_through(b"\ndone\n").removesuffix(b"\ndone\n")
 
     def show(self, text: str) -> None:
