@@ -93,8 +93,9 @@ class DeviceConnect:
 
     @staticmethod
     def read_with(reader: Reader, caps: Caps) -> DeviceConnect:
-        fields = reader.unpack(_CONNECT)
-        return DeviceConnect(*fields, reader.u16() if Cap.CONNECT_DEVICE_VERSION in caps else 0)
+        speed, *kind, vendor, product = reader.unpack(_CONNECT)
+        version = reader.u16() if Cap.CONNECT_DEVICE_VERSION in caps else 0
+        return DeviceConnect(speed, kind[0], kind[1], kind[2], vendor, product, version)
 
     def write_with(self, writer: Writer, caps: Caps) -> None:
         device = (self.device_class, self.device_subclass, self.device_protocol, self.vendor_id, self.product_id)
