@@ -6,7 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .channels.cursor import CursorChannel
     from .channels.display import DisplayChannel
     from .channels.playback import PlaybackChannel
+    from .channels.port import PortChannel
     from .channels.record import RecordChannel
     from .channels.smartcard import SmartcardChannel
 
@@ -105,6 +106,12 @@ class Client:
     def audio_recorder(self) -> RecordChannel | None:
         """The guest's microphone; None when the server offers none."""
         return cast("RecordChannel | None", self.channels.get(ChannelKey(ChannelType.RECORD)))
+
+    @property
+    def ports(self) -> Mapping[str, PortChannel]:
+        """The guest's character devices such as serial consoles, by name."""
+        channels = (c for key, c in self.channels.items() if key.type is ChannelType.PORT)
+        return {port.name: port for port in cast("Iterable[PortChannel]", channels) if port.name}
 
     @property
     def smartcard(self) -> SmartcardChannel | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,13 @@ GL_SCANOUT_MISSING = "the server does not tell how a GPU's texture lies in memor
 GL_SCANOUT_SUSPECTED = (
     "perhaps the picture is only a GPU's texture now, which cannot be shown here: run QEMU with gl=off"
 )
+
+
+@cache
+def sharing_missing() -> str | None:
+    """What keeps folders from being shared with guests, in one line; None when nothing does."""
+    missing = [name for name in ("wsgidav", "h11") if find_spec(name) is None]
+    return f"no {' and no '.join(missing)} here: pip install 'spicetui[share]'" if missing else None
 
 
 def package_version(name: str) -> str | None:

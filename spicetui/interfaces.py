@@ -250,6 +250,44 @@ class UsbDevice(Protocol):
     async def set_alt_setting(self, interface: int, alt: int) -> None: ...
 
 
+class FolderHost(Protocol):
+    """Answers the HTTP connections that the guest's WebDAV daemon brings."""
+
+    async def received(self, connection: int, data: bytes) -> None:
+        """The next bytes of a connection, which begins with its first; none at its end. The guest waits meanwhile."""
+        ...
+
+    def reset(self) -> None:
+        """The guest's daemon has gone, and every connection with it."""
+        ...
+
+
+class FolderLink(Protocol):
+    """The way to the guest's WebDAV daemon."""
+
+    @property
+    def opened(self) -> bool:
+        """Whether the daemon is there."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be done to the guest."""
+        ...
+
+    def attach(self, host: FolderHost | None) -> None:
+        """*host* gets the connections from now on; None: each is told that there is nothing."""
+        ...
+
+    async def send_to(self, connection: int, data: bytes | bytearray | memoryview) -> None:
+        """Waits until the way to the guest takes more. Raises ChannelClosed."""
+        ...
+
+    def end(self, connection: int) -> None:
+        """Closes a connection from this side."""
+        ...
+
+
 class SmartcardHost(Protocol):
     """Who uses a card reader: the channel that shares it. Every call is on the event loop."""
 
@@ -371,8 +409,16 @@ class Driver(Protocol):
         """The guest begins or ends to listen to its microphone; nothing is sent before the recorder is started."""
         ...
 
+    def volume_changed(self, microphone: bool, volumes: Sequence[int], muted: bool) -> None:
+        """The guest has set the volume of what it plays, or of its *microphone*: one for each channel, 65535 is full."""
+        ...
+
     def usb_changed(self) -> None:
         """A USB slot came up, or what is in one has another state; ``client.usb.slots`` has them all."""
+        ...
+
+    def port_opened(self, name: str, opened: bool) -> None:
+        """A port became known, or somebody at its other end came or went; ``client.ports`` has them all."""
         ...
 
     def smartcards_changed(self, readers: Sequence[SmartcardState]) -> None:
@@ -442,7 +488,13 @@ class BaseDriver:
     def microphone_wanted(self, wanted: bool) -> None:
         pass
 
+    def volume_changed(self, microphone: bool, volumes: Sequence[int], muted: bool) -> None:
+        pass
+
     def usb_changed(self) -> None:
+        pass
+
+    def port_opened(self, name: str, opened: bool) -> None:
         pass
 
     def smartcards_changed(self, readers: Sequence[SmartcardState]) -> None:

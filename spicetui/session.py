@@ -15,6 +15,7 @@ from .channels.main import Main, openable
 from .channels.progress import Progress
 from .diagnostics import Gaps, logger, printable
 from .errors import AuthError, ChannelClosed, ConnectError, LinkError, SpiceError
+from .features import sharing_missing
 from .interfaces import AudioSink, ChannelKey, CompleteDriver, Connector, Driver, Head
 from .wire.enums import ChannelType, LinkErr, MouseMode
 from .wire.main import AttachChannels
@@ -34,6 +35,8 @@ CHANNELS: dict[ChannelType, tuple[str, str]] = {
     ChannelType.CURSOR: ("cursor", "CursorChannel"),
     ChannelType.PLAYBACK: ("playback", "PlaybackChannel"),
     ChannelType.RECORD: ("record", "RecordChannel"),
+    ChannelType.PORT: ("port", "PortChannel"),
+    ChannelType.WEBDAV: ("webdav", "WebdavChannel"),
     ChannelType.SMARTCARD: ("smartcard", "SmartcardChannel"),
 }
 
@@ -182,7 +185,10 @@ class Session:
         await self._first(asyncio.ensure_future(self._open_channels()))
 
     def _wanted_types(self) -> tuple[ChannelType, ...]:
-        return tuple(kind for kind in CHANNELS if kind.name.lower() not in self.options.disable_channels)
+        disabled = self.options.disable_channels
+        if sharing_missing():
+            disabled |= {ChannelType.WEBDAV.name.lower()}
+        return tuple(kind for kind in CHANNELS if kind.name.lower() not in disabled)
 
     async def _first(self, answer: asyncio.Future[T]) -> T:
         """What *answer* brings, or the error that ended the main channel first."""

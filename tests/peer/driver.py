@@ -25,6 +25,9 @@ class RecordingDriver(BaseDriver):
     def display_init(self, surface: Surface) -> None:
         self.calls.append(("display_init", surface))
 
+    def port_opened(self, name: str, opened: bool) -> None:
+        self.calls.append(("port_opened", name, opened))
+
     def display_refresh(self, surface: Surface, damage: Sequence[Rect]) -> None:
         self.calls.append(("display_refresh", surface, list(damage)))
 

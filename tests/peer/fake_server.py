@@ -20,7 +20,7 @@ from spicetui.errors import SpiceError
 from spicetui.interfaces import ByteStream, ChannelKey
 from spicetui.protocol.channel import ChannelMachine
 from spicetui.protocol.link import ServerLink, new_key
-from spicetui.wire import common, core, cursor, display, inputs, main, playback, record
+from spicetui.wire import common, core, cursor, display, inputs, main, playback, port, record
 from spicetui.wire.core import Messages
 from spicetui.wire.enums import ChannelType, CommonCap, DisplayCap, LinkErr, MainCap, MouseMode
 from spicetui.wire.link import LinkMessage
@@ -33,6 +33,8 @@ INPUTS = ChannelKey(ChannelType.INPUTS)
 CURSOR = ChannelKey(ChannelType.CURSOR)
 PLAYBACK = ChannelKey(ChannelType.PLAYBACK)
 RECORD = ChannelKey(ChannelType.RECORD)
+PORT = ChannelKey(ChannelType.PORT)
+WEBDAV = ChannelKey(ChannelType.WEBDAV)
 STANDARD = (MAIN, DISPLAY, INPUTS, CURSOR)
 
 FULL_HEADERS = frozenset((CommonCap.AUTH_SELECTION, CommonCap.AUTH_SPICE))
@@ -45,6 +47,8 @@ MESSAGES: dict[ChannelType, Messages] = {
     ChannelType.CURSOR: cursor.MESSAGES,
     ChannelType.PLAYBACK: playback.MESSAGES,
     ChannelType.RECORD: record.MESSAGES,
+    ChannelType.PORT: port.MESSAGES,
+    ChannelType.WEBDAV: port.MESSAGES,
 }
 CAPS: dict[ChannelType, frozenset[int]] = {
     ChannelType.MAIN: frozenset((MainCap.NAME_AND_UUID,)),

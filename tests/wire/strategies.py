@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from spicetui.geometry import Point, Rect
-from spicetui.wire import agent, common, core, cursor, display, image, inputs, main, playback, record
+from spicetui.wire import agent, common, core, cursor, display, image, inputs, main, playback, port, record
 from spicetui.wire.enums import (
     BitmapFlags,
     CompositeFlags,
@@ -18,7 +18,7 @@ from spicetui.wire.enums import (
     StringFlags,
 )
 
-CHANNELS = (main, display, inputs, cursor, playback, record, agent)
+CHANNELS = (main, display, inputs, cursor, playback, record, agent, port)
 
 INTEGERS = {
     "B": st.integers(0, 0xFF),
@@ -173,6 +173,8 @@ def _annotated(plain: Any, meta: Any) -> st.SearchStrategy[Any]:
             return INTEGERS[meta.codes]
         case agent.Words():
             return st.lists(u32, max_size=4)
+        case port.PortName():
+            return names
         case core.Rest():
             return data
         case core.Bytes():
