@@ -32,6 +32,7 @@ from .edge_pan import EdgePan
 from .guest_input import GuestInput
 from .link import Link
 from .panels.dock import PanelDock
+from .resizing import Resizing
 from .screens.connecting import ConnectingScreen
 from .screens.displays import DisplaysScreen
 from .screens.help import HelpScreen
@@ -103,7 +104,8 @@ class SpiceApp(App[int]):
 
     def _make_services(self) -> tuple[Service, ...]:
         """Each is an attribute too, under the name by which its panel knows it."""
-        return ()
+        self.resizing = Resizing(self)
+        return (self.resizing,)
 
     # life
 
@@ -212,6 +214,7 @@ class SpiceApp(App[int]):
     def cell_size_changed(self) -> None:
         """The terminal's font is another."""
         self.view.remap()
+        self.resizing.consider()
 
     def terminal_learned(self, caps: Caps) -> None:
         self.guest.translator.releases = caps.key_releases
@@ -424,6 +427,7 @@ class SpiceApp(App[int]):
 
     def choose_scale(self, scale: Scale) -> None:
         self.view.set_scale(scale)
+        self.resizing.chosen()
 
     def next_backend(self) -> None:
         """The next of those that this terminal can show."""
@@ -455,6 +459,7 @@ class SpiceApp(App[int]):
             self.guest.release()
             self.link.show_display(number)
             self.guest.display_changed()
+            self.resizing.consider()
 
     def show_displays(self) -> None:
         self.push_screen(DisplaysScreen(self.link))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,10 @@ class Service(BaseDriver):
         for watcher in tuple(self._watchers):
             watcher()
         self.app.update_status()
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        """Textual's timers cannot be made while the session tells something: that is not a task of its own."""
+        return asyncio.get_running_loop().call_later(seconds, callback)
 
     async def aclose(self) -> None:
         """The app ends."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from spicetui.canvas.surface import Surface
 from spicetui.errors import SpiceError
 from spicetui.geometry import Rect
-from spicetui.interfaces import ChannelKey, Driver, Head
+from spicetui.interfaces import ChannelKey, Driver, Head, Monitor
 from spicetui.session import Options
 from spicetui.wire.enums import ChannelType, KeyboardModifierFlags, SurfaceFmt
 
@@ -139,6 +139,12 @@ class FakeDisplay:
 class FakeMain:
     name = "Fake machine"
 
+    def __init__(self) -> None:
+        self.asked: list[Sequence[Monitor]] = []
+
+    def set_monitors(self, monitors: Sequence[Monitor]) -> None:
+        self.asked.append(monitors)
+
 
 class FakeClient:
     """What the app uses of a client."""
@@ -149,6 +155,7 @@ class FakeClient:
         self.driver = driver
         self.desktop = desktop
         self.inputs = FakeInputs()
+        self.main = FakeMain()
         self.unsupported: Counter[str] = Counter()
         self.round_trip: float | None = 0.0004
         self.bytes_in = 0
@@ -163,7 +170,7 @@ class FakeClient:
 
     def open(self) -> None:
         driver: Any = self.driver
-        driver.set_main_target(FakeMain())
+        driver.set_main_target(self.main)
         driver.name_changed(self.name)
         driver.mouse_mode_changed(self.client_mouse)
         driver.set_events_target(self.inputs)

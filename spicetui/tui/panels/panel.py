@@ -60,7 +60,7 @@ class Panel(VerticalScroll):
     def _changed(self) -> None:
         if not self._waiting:
             self._waiting = True
-            self.set_timer(0.1, self._show_later)
+            self.call_later(self.set_timer, 0.1, self._show_later)  # in the panel's own task
 
     def _show_later(self) -> None:
         self._waiting = False

@@ -37,6 +37,7 @@ class SessionScreen(Screen[None]):
 
     def on_resize(self) -> None:
         self._dock.fit()
+        self.app.resizing.consider()
 
     def compose(self) -> ComposeResult:
         yield from self._parts
