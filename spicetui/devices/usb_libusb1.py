@@ -59,6 +59,7 @@ class Usb1Engine:
         self._flying: dict[Transfer, Any] = {}
         self._landed = threading.Condition()
         self._closing = False
+        self._wrapped = file is not None
         self._context = self._open_context(file is None)
         try:
             self._handle = self._open_handle(file, bus, address)
@@ -260,5 +261,6 @@ class Usb1Engine:
             # Closing now would free what the kernel still writes into.
             log.error("%d USB transfers do not end; the device stays open", len(self._flying))
             return
-        self._handle.close()
+        # A handle made from a file owns its device, and the package's close() of such a handle fails half way.
+        (self._handle.getDevice() if self._wrapped else self._handle).close()
         self._context.close()
