@@ -410,7 +410,7 @@ class Driver(Protocol):
         ...
 
     def volume_changed(self, microphone: bool, volumes: Sequence[int], muted: bool) -> None:
-        """The guest has set the volume of what it plays, or of its *microphone*: one for each channel, 65535 is full."""
+        """The guest has set the volume of what it plays, or of its *microphone*: one a channel, 65535 is full."""
         ...
 
     def usb_changed(self) -> None:

@@ -16,6 +16,7 @@ from .display_config import DisplayEffects
 from .feature import AgentLink, Feature
 from .files import FileTransfer
 from .monitors import Monitors
+from .volume import VolumeSync
 
 #: Capabilities that are no feature's: the server makes the pointer's messages itself.
 OWN_CAPS = frozenset((AgentCap.MOUSE_STATE, AgentCap.REPLY))
@@ -39,8 +40,11 @@ class Agent:
         self.monitors = Monitors(self)
         self.display_effects = DisplayEffects(self)
         self.files = FileTransfer(self)
+        self.volume = VolumeSync(self)
         #: A feature is added by its file and its row here.
-        self.features: tuple[Feature, ...] = (self.clipboard, self.monitors, self.display_effects, self.files)
+        self.features: tuple[Feature, ...] = (
+            *(self.clipboard, self.monitors, self.display_effects, self.files, self.volume),
+        )
         self.machine = AgentMachine({k: v for feature in self.features for k, v in feature.limits().items()})
         self._closed = False
         self._changed = asyncio.Event()

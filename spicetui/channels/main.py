@@ -87,6 +87,13 @@ class Main(Channel):
         """Asks the guest to do without effects that cost bandwidth. Raises AgentError, FeatureMissing."""
         self.agent.display_effects.set(wallpaper=wallpaper, font_smooth=font_smooth, animation=animation, depth=depth)
 
+    def set_guest_volume(self, volumes: Sequence[int], *, muted: bool = False, microphone: bool = False) -> None:
+        """Sets the guest's mixer, its loudspeaker's or its *microphone*'s; one volume for each channel, 65535 is full.
+
+        What the guest sets itself comes as the driver's ``volume_changed``. Raises AgentError, FeatureMissing.
+        """
+        self.agent.volume.set(volumes, muted=muted, microphone=microphone)
+
     # --- the guest agent's way to the server
 
     @property

@@ -181,11 +181,13 @@ class PlaybackChannel(Channel):
         self.volume = tuple(message.volume)
         for sink in self._sinks:
             sink.set_volume(self.volume)
+        self.session.driver.volume_changed(False, self.volume, self.muted)
 
     def on_mute(self, message: wire.Mute) -> None:
         self.muted = bool(message.mute)
         for sink in self._sinks:
             sink.set_mute(self.muted)
+        self.session.driver.volume_changed(False, self.volume, self.muted)
 
     def on_latency(self, message: wire.Latency) -> None:
         self.min_delay_ms = min(message.latency_ms, MAX_DELAY)

@@ -31,6 +31,9 @@ RAW_PACKET = 512
 #: What the reference server's Opus decoder is made for.
 OPUS_CHANNELS = 2
 
+#: How much louder the user can make the microphone.
+MAX_GAIN = 4.0
+
 #: Milliseconds of sound that may wait for the network; beyond it the newest is lost.
 UNDRAINED_MS = 250
 
@@ -53,6 +56,8 @@ class RecordChannel(Channel):
         self.volume: tuple[int, ...] = ()  #: as the guest set it, one for each channel
         self.muted = False  #: by the guest
         self.mute = False  #: by the user
+        self._gain = 1.0
+        self._newest: Samples | None = None
         self.codec = ""  #: ``raw`` or ``opus`` while something is sent
         self.frames = 0  #: sent so far
         self.dropped_frames = 0  #: that the network did not take
@@ -74,6 +79,24 @@ class RecordChannel(Channel):
         return super().announced() | opus
 
     # --- what a program does
+
+    @property
+    def gain(self) -> float:
+        """The user's own, 0 to MAX_GAIN; multiplies the guest's volume. What becomes too loud is cut off."""
+        return self._gain
+
+    @gain.setter
+    def gain(self, value: float) -> None:
+        self._gain = min(MAX_GAIN, max(0.0, value))
+        self._set_gains()
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The loudest sample of each channel that was sent last, 0 to 1; empty while nothing is sent."""
+        if self._newest is None or not self.recording:
+            return ()
+        loudest: list[float] = (np.abs(self._newest.astype(np.int32)).max(axis=0) / 32768).tolist()
+        return tuple(loudest)
 
     @property
     def listening(self) -> bool:
@@ -131,7 +154,9 @@ class RecordChannel(Channel):
         if self._resampler is not None:
             frames = self._resampler.convert(frames)
         if self._gains is not None:
-            frames = np.round(frames * self._gains).astype(np.int16)
+            frames = np.clip(np.round(frames * self._gains), -32768, 32767).astype(np.int16)
+        if len(frames):
+            self._newest = frames
         held = np.concatenate((self._held, frames)) if len(self._held) else frames
         whole = len(held) // self._packet * self._packet
         for at in range(0, whole, self._packet):
@@ -149,6 +174,7 @@ class RecordChannel(Channel):
             self._send_packet(np.concatenate((self._held, np.zeros((rest, self._held.shape[1]), np.int16))))
         self.detach()
         self._given = None
+        self._newest = None
         self._held = self._held[:0]
         if self._draining is not None:
             await self._draining
@@ -191,13 +217,14 @@ class RecordChannel(Channel):
         self.codec = "opus" if opus else "raw"
         self._resampler = Resampler(self._given[0], rate, channels) if self._given[0] != rate else None
         self._held = np.zeros((0, channels), np.int16)
+        self._newest = None
         self._marked = False
         self._set_gains()
 
     def _set_gains(self) -> None:
         count = self.wanted.channels if self.wanted is not None else 0
-        gains = [value / FULL_VOLUME for value in self.volume[:count]]
-        gains += [gains[-1] if gains else 1.0] * (count - len(gains))
+        gains = [self._gain * value / FULL_VOLUME for value in self.volume[:count]]
+        gains += [gains[-1] if gains else self._gain] * (count - len(gains))
         self._gains = None if all(gain == 1 for gain in gains) else np.array(gains, np.float32)
 
     def _send_packet(self, frames: npt.NDArray[Any]) -> None:
@@ -275,9 +302,11 @@ class RecordChannel(Channel):
             raise CodecError(f"the volume of {len(message.volume)} channels")
         self.volume = tuple(message.volume)
         self._set_gains()
+        self.session.driver.volume_changed(True, self.volume, self.muted)
 
     def on_mute(self, message: wire.Mute) -> None:
         self.muted = bool(message.mute)
+        self.session.driver.volume_changed(True, self.volume, self.muted)
 
     async def run(self) -> None:
         try:

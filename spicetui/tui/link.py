@@ -294,6 +294,9 @@ class Link(BaseDriver):
     def microphone_wanted(self, wanted: bool) -> None:
         self._pass("microphone_wanted", wanted)
 
+    def volume_changed(self, microphone: bool, volumes: Sequence[int], muted: bool) -> None:
+        self._pass("volume_changed", microphone, volumes, muted)
+
     def leds_changed(self, scroll_lock: bool, num_lock: bool, caps_lock: bool) -> None:
         self.scroll_lock, self.num_lock, self.caps_lock = scroll_lock, num_lock, caps_lock
         if self.listener:

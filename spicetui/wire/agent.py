@@ -228,6 +228,7 @@ class MaxClipboard:
     max: i32
 
 
+@agent(AgentMessage.AUDIO_VOLUME_SYNC)
 @client(AgentMessage.AUDIO_VOLUME_SYNC)
 class AudioVolumeSync:
     is_playback: u8

@@ -30,7 +30,7 @@ async def test_what_is_announced_is_the_union_of_the_features() -> None:
         hello = await fake.expect(agent.AnnounceCapabilities)
         features = client.main.agent.features
         assert agent.caps_of(hello.caps) == OWN_CAPS.union(*(feature.CAPS for feature in features))
-        assert agent.caps_of(hello.caps) == {0, 1, 2, 4, 5, 6, 12, 14, 16, 17}
+        assert agent.caps_of(hello.caps) == {0, 1, 2, 4, 5, 6, 11, 12, 14, 16, 17}
         assert hello.request == 1
 
 

@@ -273,3 +273,30 @@ async def test_a_microphone_that_outruns_the_loop_is_bounded(monkeypatch: pytest
         assert recorder(session).frames == 0
         await session.channel.settled()
         assert recorder(session).frames + recorder(session).dropped_frames == 3 * RAW_PACKET
+
+
+async def test_the_users_gain_multiplies_the_guests_volume() -> None:
+    async with opened(RECORD, KEYS) as session:
+        one = recorder(session)
+        await one.start()
+        one.gain = 9.0
+        assert one.gain == module.MAX_GAIN
+        assert not one.levels
+        await listen(session, wire.Volume([65535, 32768]), START)
+        one.send_samples(np.full((RAW_PACKET, 2), 10_000, np.int16))
+        assert set(map(tuple, heard(await sent(session)).tolist())) == {(32767, 20_000)}
+        assert one.levels == pytest.approx((1.0, 0.61), abs=0.01)
+        one.gain = 0.0
+        one.send_samples(np.full((RAW_PACKET, 2), 10_000, np.int16))
+        assert not heard(await sent(session)).any()
+        assert one.levels == (0.0, 0.0)
+        await one.stop()
+        assert one.levels == ()
+
+
+async def test_the_guests_volume_is_an_event() -> None:
+    told: list[tuple[object, ...]] = []
+    async with opened(RECORD, KEYS) as session:
+        session.client.session.driver.volume_changed = lambda *what: told.append(what)  # type: ignore[method-assign]
+        await listen(session, wire.Volume([7, 8]), wire.Mute(1))
+    assert told == [(True, (7, 8), False), (True, (7, 8), True)]
