@@ -82,8 +82,9 @@ def find(miniaudio: Any, name: str, kind: str) -> tuple[list[Any], Any]:
     if not name:
         return ways(miniaudio), None
     found = _devices(miniaudio, kind)
-    for way, device in found:
-        if name.lower() in device["name"].lower():
+    part = name.lower()
+    for way, device in sorted(found, key=lambda one: one[1]["name"].lower() != part):  # the whole name first
+        if part in device["name"].lower():
             return [way], device["id"]
     raise DeviceError(f"no device is called {name!r}; there is {', '.join(device['name'] for _, device in found)}")
 

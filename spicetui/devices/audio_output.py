@@ -85,6 +85,7 @@ class Status:
     rate: int
     channels: int
     delay_ms: int
+    buffered_ms: int  #: of the delay, what waits for the device
     underruns: int
     dropped_frames: int
     levels: tuple[float, ...]
@@ -114,6 +115,7 @@ class Output:
         self._mute = False
         self._gains: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None = None
         self._wanted: tuple[int, int] | None = None  # rate and channels while the guest plays
+        self._tone: tuple[int, int] | None = None  # of a test tone that waits for its device
         self._stopped_at = 0.0
         self._kept_at = 0.0
         self._opened_at = 0.0
@@ -131,12 +133,18 @@ class Output:
             self._newest = b""
             if (rate, channels) != (self.buffer.rate, self.buffer.channels):
                 self.buffer.configure(rate, channels)
+            if self._tone is not None:
+                self._tone = None
+                self.buffer.clear()
             self._wanted = (rate, channels)
             self._set_gains()
             self._changed.notify_all()
         if self.hint:
             self._notice(self.hint)
             self.hint = ""
+        self._begin()
+
+    def _begin(self) -> None:
         if self._thread is None and not self._closed:
             atexit.register(self.close)  # a device's thread must not call what the interpreter has taken apart
             self._thread = threading.Thread(target=self._run, name="spice sound", daemon=True)
@@ -230,6 +238,7 @@ class Output:
             rate=self.buffer.rate,
             channels=self.buffer.channels,
             delay_ms=self.delay_ms() or 0,
+            buffered_ms=round(self.buffer.queued_ms),
             underruns=self.buffer.underruns,
             dropped_frames=self.buffer.dropped_frames,
             levels=self.levels,
@@ -239,14 +248,16 @@ class Output:
         """A test of the device, while the guest plays nothing."""
         if self._wanted is not None:
             return
-        self.start(48_000, 2, AudioFormat.S16)
         times = np.arange(round(seconds * 48_000)) / 48_000
         wave = np.sin(2 * np.pi * pitch * times) * 8000 * np.minimum(1, np.minimum(times, seconds - times) * 50)
         block = np.repeat(np.round(wave).astype("<i2")[:, None], 2, axis=1)
-        self.buffer.set_target(round(seconds * 1000))
-        self.buffer.push(block.tobytes())
-        self.stop()
-        self.set_min_delay(self.min_delay_ms)
+        with self._changed:
+            self.buffer.configure(48_000, 2)
+            self.buffer.push(block.tobytes())
+            self.buffer.end()
+            self._tone = (48_000, 2)
+            self._changed.notify_all()
+        self._begin()
 
     # --- the thread that sees to the device
 
@@ -255,7 +266,8 @@ class Output:
         opened: tuple[int, int] | None = None
         tried = -RETRY
         while not self._closed:
-            wanted = self._wanted
+            playing, tone = self._wanted, self._tone
+            wanted = playing or tone
             now = time.monotonic()
             if self._stream is not None and (why := self._why_lost(now)) is not None:
                 self._lost(why)
@@ -267,16 +279,27 @@ class Output:
                 elif wanted is not None and wanted != opened:
                     self._close_stream()
                     tried = -RETRY
-            if self._stream is None and wanted is not None and now >= tried + RETRY:
+            if self._stream is None and wanted is not None and (tone is not None or now >= tried + RETRY):
                 tried = now
                 opened = wanted
                 self._open(*wanted)
+            if tone is not None:
+                self._tone_begun()
             if self._stream is None:
                 self._keep_time()
             with self._changed:
-                if not self._closed:
+                if not self._closed and self._wanted == playing and self._tone is None:  # nothing new meanwhile
                     self._changed.wait(LOOK if self._stream is not None else PACE if self._wanted is not None else None)
         self._close_stream()
+
+    def _tone_begun(self) -> None:
+        """A test tone is being played, or is not to be played later."""
+        with self._changed:
+            if self._tone is not None:
+                self._tone = None
+                self._stopped_at = time.monotonic()
+                if self._stream is None:
+                    self.buffer.clear()
 
     def _keep_time(self) -> None:
         """Without a device sound is thrown away at its own pace, so that the clock of video goes on."""

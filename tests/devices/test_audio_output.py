@@ -239,6 +239,36 @@ def test_a_test_tone(started: Started) -> None:
     assert output.buffer.target_ms == 60
 
 
+def test_a_test_tone_while_the_guest_is_silent(started: Started) -> None:
+    """Its device is opened and kept for a while; the guest's sound takes it over."""
+    fake = Fake()
+    output = Output([fake])
+    output.attach(Notices())
+    output.play_tone(0.1)
+    stream = fake.stream()
+    assert any(stream.buffer.pull(4800))
+    output.start(48_000, 2, AudioFormat.S16)
+    output.push(TONE, 0)
+    output.play_tone()
+    assert output.buffer.queued_ms < 200  # the guest plays: no tone in between
+    output.close()
+    assert fake.formats == [(48_000, 2)]
+
+
+def test_a_test_tone_without_a_device(started: Started) -> None:
+    fake = Fake(DeviceError("busy"))
+    output, notices = Output([fake]), Notices()
+    output.attach(notices)
+    output.play_tone()
+    assert notices.next() == "no sound device: fake: busy; the session goes on without sound"
+    until(lambda: output.buffer.queued_ms == 0)
+    assert output.status().trouble == "no sound device: fake: busy"
+    output.play_tone()  # at once, however short ago it was tried
+    fake.stream()
+    until(lambda: output.status().backend == "fake")
+    output.close()
+
+
 def test_the_null_device_takes_all_by_the_clock(started: Started) -> None:
     blocks: list[bytes] = []
     output, _ = started(NullBackend(blocks.append))
