@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from ..errors import SpiceError
 from .exits import OK
 from .options import add_common, add_target, start_log
 from .run import run_async
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 USAGE = "TARGET [options]"
 FRAME_SECONDS = 1.0  #: how long the displays may take to show something
+AGENT_SECONDS = 1.0  #: how long the guest agent may take to tell what it can do
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +37,7 @@ async def info(arguments: argparse.Namespace) -> int:
     from .session import session
 
     async with session(arguments) as client:
-        await _first_frames(client)
+        await asyncio.gather(_first_frames(client), _agent(client))
         facts = collect(client)
     print(json.dumps(facts, ensure_ascii=False) if arguments.json else describe(facts))
     return OK
@@ -49,10 +52,16 @@ async def _first_frames(client: Client) -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
+async def _agent(client: Client) -> None:
+    if client.agent_connected:
+        with contextlib.suppress(SpiceError):
+            await client.main.wait_agent(AGENT_SECONDS)
+
+
 def collect(client: Client) -> dict[str, Any]:
     """What is known of the session, ready for JSON."""
     from ..features import GL_SCANOUT_MISSING
-    from ..wire.enums import DisplayCap, ImageType, MouseMode
+    from ..wire.enums import AgentCap, DisplayCap, ImageType, MouseMode
 
     modes = client.main.supported_mouse_modes
     takes_textures = any(DisplayCap.GL_SCANOUT in display.announced() for display in client.displays.values())
@@ -64,6 +73,7 @@ def collect(client: Client) -> dict[str, Any]:
         "mouse_mode": "client" if client.mouse_mode_client else "server",
         "mouse_modes": [str(mode.name).lower() for mode in (MouseMode.SERVER, MouseMode.CLIENT) if mode in modes],
         "agent_connected": client.agent_connected,
+        "agent_capabilities": _names(AgentCap, sorted(client.main.agent_caps)),
         "displays": [
             {
                 "id": display.key.id,
@@ -134,6 +144,8 @@ def describe(facts: dict[str, Any]) -> str:
         f"mouse       {facts['mouse_mode']} mode (offered: {', '.join(facts['mouse_modes'])})",
         f"agent       {'connected' if facts['agent_connected'] else 'not connected'}",
     ]
+    if facts["agent_capabilities"]:
+        lines.append(f"  {'offers':<10}{' '.join(facts['agent_capabilities'])}")
     for display in facts["displays"]:
         if display["width"] is None:
             lines.append(f"display {display['id']}   shows nothing yet")

@@ -7,12 +7,14 @@ from pathlib import Path
 from uuid import UUID
 
 from peer.drawing import bitmap, copy, fill, primary
+from peer.fake_agent import LINUX
 
 from spicetui.geometry import Rect
 from spicetui.wire import display, main
-from spicetui.wire.enums import ChannelType
+from spicetui.wire.enums import AgentCap, ChannelType
 
 from .conftest import Run
+from .guest import Guest
 from .server import Connection, Server
 
 NAME, ID = "db \x1b[31m7", UUID("12345678-1234-5678-1234-567812345678")
@@ -76,3 +78,12 @@ def test_a_display_without_picture(run: Run, tmp_path: Path, monkeypatch: object
     assert result.status == 0
     assert "display 0   shows nothing yet" in result.out
     assert "name        not told" in result.out
+
+
+def test_what_the_guests_agent_can_do(run: Run, tmp_path: Path) -> None:
+    with Guest().serve(tmp_path) as server:
+        facts = json.loads(run("info", server.target, "--json").out)
+        told = run("info", server.target).out
+    assert facts["agent_connected"] is True
+    assert facts["agent_capabilities"] == [AgentCap(cap).name.lower() for cap in sorted(LINUX)]
+    assert "agent       connected\n  offers    " in told
