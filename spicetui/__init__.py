@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from . import codecs as codecs
     from .canvas.cursor import Cursor as Cursor
     from .canvas.surface import Surface as Surface
+    from .channels.usb_manager import Usb as Usb
+    from .channels.usbredir import Attachment as Attachment
+    from .channels.usbredir import UsbState as UsbState
     from .client import Client as Client
     from .client import connect as connect
     from .connectors.tcp import TcpConnector as TcpConnector
@@ -81,6 +84,9 @@ if TYPE_CHECKING:
 _NAMES = {
     "connect": "client",
     "Client": "client",
+    "Usb": "channels.usb_manager",
+    "Attachment": "channels.usbredir",
+    "UsbState": "channels.usbredir",
     "Options": "session",
     "TcpConnector": "connectors.tcp",
     "TlsConnector": "connectors.tls",

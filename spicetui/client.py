@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .channels.port import PortChannel
     from .channels.record import RecordChannel
     from .channels.smartcard import SmartcardChannel
+    from .channels.usb_manager import Usb
 
 #: How long what ends the session may come after what ended one of its channels.
 LAST_WORD_SECONDS = 0.2
@@ -117,6 +118,13 @@ class Client:
     def smartcard(self) -> SmartcardChannel | None:
         """The guest's card readers; None when the server offers none."""
         return cast("SmartcardChannel | None", self.channels.get(ChannelKey(ChannelType.SMARTCARD)))
+
+    @property
+    def usb(self) -> Usb | None:
+        """The guest's slots for USB devices; None when the server offers none."""
+        from .channels.usb_manager import find
+
+        return find(self.session)
 
     @property
     def file_transfer(self) -> FileTransfer | None:

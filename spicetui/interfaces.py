@@ -209,7 +209,10 @@ class UsbDevice(Protocol):
         ...
 
     async def close(self) -> None:
-        """Ends every transfer and gives the device back; *host* hears nothing afterwards. May be called twice."""
+        """Ends every transfer and gives the device back; *host* hears nothing afterwards.
+
+        May be called twice, and after an open that failed.
+        """
         ...
 
     def interfaces(self) -> Sequence[InterfaceInfo]:

@@ -38,6 +38,7 @@ CHANNELS: dict[ChannelType, tuple[str, str]] = {
     ChannelType.PORT: ("port", "PortChannel"),
     ChannelType.WEBDAV: ("webdav", "WebdavChannel"),
     ChannelType.SMARTCARD: ("smartcard", "SmartcardChannel"),
+    ChannelType.USBREDIR: ("usbredir", "UsbredirChannel"),
 }
 
 #: How long a session that is closed early waits for the first message of each channel.
