@@ -59,10 +59,11 @@ class Usb:
         """Where a device is attached, if it is."""
         return next((found for found in self.attachments if found.device is device), None)
 
-    async def attach(self, device: UsbDevice, timeout: float = HELLO_SECONDS) -> Attachment:
+    async def attach(self, device: UsbDevice, timeout: float | None = HELLO_SECONDS) -> Attachment:
         """Gives a device to the guest, in any free slot; on return the guest has it or has at least not refused it.
 
-        *timeout* in seconds is for a guest that does not answer. Raises UsbError with the reason (no slot is free, the
+        *timeout* in seconds is for a guest that does not answer, as QEMU does not while the machine is paused (None:
+        wait for it). Raises UsbError with the reason (no slot is free, the
         filter of the server or the guest's controller refuses it, it cannot be opened), FeatureMissing for a read-only
         session, ChannelClosed. Then the device has been given back.
         """

@@ -132,10 +132,10 @@ class UsbredirChannel(SpicevmcChannel):
 
     # --- attaching
 
-    async def attach(self, device: UsbDevice, timeout: float = HELLO_SECONDS) -> Attachment:
+    async def attach(self, device: UsbDevice, timeout: float | None = HELLO_SECONDS) -> Attachment:
         """Offers a device to the guest; a guest that does not refuse it at once may still do so later.
 
-        *timeout* in seconds is for the guest to answer at all. Raises UsbError with the reason, FeatureMissing for a
+        *timeout* in seconds is for the guest to answer at all, None: no matter when. Raises UsbError with the reason, FeatureMissing for a
         read-only session, ChannelClosed.
         """
         if self.session.options.read_only:
@@ -155,13 +155,15 @@ class UsbredirChannel(SpicevmcChannel):
             raise
         return attachment
 
-    async def _open(self, attachment: Attachment, timeout: float) -> None:
+    async def _open(self, attachment: Attachment, timeout: float | None) -> None:
         device = attachment.device
         try:
             async with asyncio.timeout(timeout):
                 await self._ready.wait()
         except TimeoutError:
-            raise UsbError(f"the guest's USB slot {self.key.id} has not answered for {timeout:g} s") from None
+            raise UsbError(
+                f"the guest's USB slot {self.key.id} has not answered for {timeout:g} s: is the machine paused?"
+            ) from None
         self._check(attachment)
         self._check_filter(attachment)
         await device.open(attachment)
