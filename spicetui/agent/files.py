@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
 from pathlib import Path
 from struct import Struct
@@ -32,28 +32,45 @@ READ = 1 << 20
 ANSWER_SECONDS = 30.0
 CONFIRM_SECONDS = 120.0
 
+SWITCHED_OFF = "file transfer is switched off in the guest or its server"
+
 _GLIB_IO = 0
 _ERROR = Struct("<BI")
 _SPACE = Struct("<Q")
 
-#: GLib's I/O errors (GIOErrorEnum) that an agent's disk can give.
+_FREE_SPACE = "free some space there"
+
+#: GLib's I/O errors (GIOErrorEnum) that an agent's disk can give, and what helps.
 _GLIB_ERRORS = {
-    1: "its folder is not there",
-    2: "it exists already",
-    3: "a folder has that name",
-    9: "its name is too long",
-    10: "its name is not allowed there",
-    12: "the disk is full",
-    14: "permission denied",
-    15: "not supported",
-    21: "the file system is read-only",
+    1: ("its folder is not there", "make it, or give spice-vdagent another one with -f"),
+    2: ("it exists already", "rename one of the two"),
+    3: ("a folder has that name", "rename one of the two"),
+    9: ("its name is too long", "rename it"),
+    10: ("its name is not allowed there", "rename it"),
+    12: ("the disk is full", _FREE_SPACE),
+    14: ("permission denied", "let the user who is logged in there write to that folder"),
+    15: ("not supported", "look into the guest's log"),
+    21: ("the file system is read-only", "make it writable, or give spice-vdagent another folder with -f"),
 }
 
 Progress = Callable[[TransferProgress], None]
 
+#: Asked before each piece, how many of so many bytes may go; waits as long as none may.
+Gate = Callable[[int], Awaitable[int]]
+
+
+class TransferError(AgentError):
+    """A file that the guest has not got: *reason* says why, *advice* what can be done, where anything can."""
+
+    def __init__(self, name: str, reason: str, advice: str = "") -> None:
+        super().__init__(f"{name}: {reason}; {advice}" if advice else f"{name}: {reason}")
+        self.reason = reason
+        self.advice = advice
+
 
 class TransferState(Enum):
     WAITING = "waiting"
+    PAUSED = "paused"  #: in a queue only
     SENDING = "sending"
     DONE = "done"
     FAILED = "failed"
@@ -63,7 +80,9 @@ class TransferState(Enum):
 class Transfer:
     """One file on its way."""
 
-    def __init__(self, id: int, path: Path, progress: Progress | None, digest: bool, feature: FileTransfer) -> None:
+    def __init__(
+        self, id: int, path: Path, progress: Progress | None, digest: bool, gate: Gate | None, feature: FileTransfer
+    ) -> None:
         self.id = id
         self.path = path
         self.name = path.name
@@ -72,6 +91,9 @@ class Transfer:
         self.state = TransferState.WAITING
         self.error: SpiceError | OSError | None = None
         self.sha256: str | None = None  #: of what was sent, when asked for and done
+        self.note = ""  #: what else the user should know of it
+        self.lost = False  #: it failed because the agent or the session has gone
+        self.gate = gate
         self._hash = hashlib.sha256() if digest else None
         self._progress = progress
         self._feature = feature
@@ -93,7 +115,7 @@ class Transfer:
 
     def cancel(self) -> None:
         """Ends it; the guest deletes what has come. Nothing happens to a finished one."""
-        error = AgentError(f"{self.name}: cancelled")
+        error = TransferError(self.name, "cancelled")
         self._feature.finish(self, TransferState.CANCELLED, error, tell=FileXferResult.CANCELLED)
 
     async def wait(self) -> None:
@@ -123,28 +145,39 @@ class FileTransfer(Feature):
         self.transfers: dict[int, Transfer] = {}  #: that are not finished, by number
         self._last_id = 0
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._watchers: list[Callable[[], object]] = []
 
     @property
     def available(self) -> bool:
         """Whether there is an agent that takes files."""
         agent = self.agent
-        disabled = AgentCap.FILE_XFER_DISABLED in agent.caps or agent.link.read_only
-        return agent.connected and agent.announced and not disabled
+        return agent.connected and agent.announced and not self.switched_off and not agent.link.read_only
+
+    @property
+    def switched_off(self) -> bool:
+        """Whether the guest or its server lets no files in."""
+        return AgentCap.FILE_XFER_DISABLED in self.agent.caps
 
     # --- for programs
 
     def send_file(
-        self, path: str | os.PathLike[str], progress: Progress | None = None, *, digest: bool = False
+        self,
+        path: str | os.PathLike[str],
+        progress: Progress | None = None,
+        *,
+        digest: bool = False,
+        gate: Gate | None = None,
     ) -> Transfer:
         """Begins to send one file; its last part becomes its name. Raises AgentError when the guest takes no files.
 
         *progress* is called on the event loop for every piece, and once in the end. *digest*: compute the SHA-256.
+        *gate* may hold each piece back.
         """
         self.agent.require("file transfer")
-        if AgentCap.FILE_XFER_DISABLED in self.agent.caps:
-            raise AgentError("file transfer is switched off in the guest or its server")
+        if self.switched_off:
+            raise AgentError(SWITCHED_OFF)
         self._last_id = self._last_id % 0xFFFF_FFFF + 1
-        transfer = Transfer(self._last_id, Path(path), progress, digest, self)
+        transfer = Transfer(self._last_id, Path(path), progress, digest, gate, self)
         self.transfers[transfer.id] = transfer
         transfer._task = asyncio.ensure_future(self._run(transfer))
         return transfer
@@ -154,6 +187,11 @@ class FileTransfer(Feature):
     ) -> list[Transfer]:
         """Begins to send several, as with :meth:`send_file`; some at a time, in order."""
         return [self.send_file(path, progress, digest=digest) for path in paths]
+
+    def watch(self, watcher: Callable[[], object]) -> Callable[[], None]:
+        """*watcher* is called when the agent has come or gone, until what is returned is called."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
 
     # --- one file
 
@@ -173,25 +211,33 @@ class FileTransfer(Feature):
             self.finish(transfer, TransferState.FAILED, AgentError(f"internal error: {error}"), FileXferResult.ERROR)
 
     async def _send(self, transfer: Transfer, file: BinaryIO) -> None:
-        transfer.total_size = os.fstat(file.fileno()).st_size
+        begun = os.fstat(file.fileno())
+        transfer.total_size = begun.st_size
         self.send(wire.FileXferStart(transfer.id, key_file(transfer.path, transfer.total_size)))
         transfer.state = TransferState.SENDING
-        await _within(ANSWER_SECONDS, transfer._let_in, "the guest's agent has not let it in")
+        await _within(ANSWER_SECONDS, transfer, transfer._let_in, "let it in")
         if not transfer.total_size:
             self.send(wire.FileXferData(transfer.id, 0, b""))
         left = transfer.total_size
         while left:
-            block = await asyncio.to_thread(_read, file, min(READ, left), transfer._hash)
-            if not block:
-                raise AgentError(f"{transfer.name}: the file became shorter while it was sent")
+            block, now = await asyncio.to_thread(_read, file, min(READ, left), transfer._hash)
             left -= len(block)
-            for at in range(0, len(block), PIECE):
-                piece = block[at : at + PIECE]
-                await self.agent.room()
-                self.send(wire.FileXferData(transfer.id, len(piece), piece))
-                transfer.bytes_sent += len(piece)
-                transfer.report()
-        await _within(CONFIRM_SECONDS, transfer._over, "the guest's agent has not confirmed it")
+            # Before the last bytes, so that the guest never has all of what is no file that ever was.
+            if not block or not left:
+                _look_for_changes(transfer, begun, now, short=bool(left))
+            await self._send_block(transfer, memoryview(block))
+        await _within(CONFIRM_SECONDS, transfer, transfer._over, "confirmed it")
+
+    async def _send_block(self, transfer: Transfer, block: memoryview) -> None:
+        while block:
+            size = min(PIECE, len(block))
+            if transfer.gate is not None:
+                size = await transfer.gate(size)
+            await self.agent.room()
+            self.send(wire.FileXferData(transfer.id, size, block[:size]))
+            block = block[size:]
+            transfer.bytes_sent += size
+            transfer.report()
 
     def finish(
         self,
@@ -218,9 +264,18 @@ class FileTransfer(Feature):
 
     # --- the agent
 
+    def ready(self) -> None:
+        self._tell()
+
     def gone(self, error: AgentError) -> None:
         for transfer in list(self.transfers.values()):
-            self.finish(transfer, TransferState.FAILED, AgentError(f"{transfer.name}: {error}"))
+            transfer.lost = True
+            self.finish(transfer, TransferState.FAILED, TransferError(transfer.name, str(error)))
+        self._tell()
+
+    def _tell(self) -> None:
+        for watcher in tuple(self._watchers):
+            watcher()
 
     def on_file_xfer_status(self, message: wire.FileXferStatus) -> None:
         transfer = self.transfers.get(message.id)
@@ -232,7 +287,8 @@ class FileTransfer(Feature):
             self.finish(transfer, TransferState.DONE)
         else:
             state = TransferState.CANCELLED if message.result == FileXferResult.CANCELLED else TransferState.FAILED
-            self.finish(transfer, state, AgentError(f"{transfer.name}: {_reason(message, transfer.total_size)}"))
+            reason, advice = _reason(message, transfer.total_size)
+            self.finish(transfer, state, TransferError(transfer.name, reason, advice))
 
 
 def _open(path: Path) -> BinaryIO:
@@ -241,23 +297,35 @@ def _open(path: Path) -> BinaryIO:
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise AgentError(f"{path.name}: no plain file")
+        raise TransferError(path.name, "no plain file", "pack it into one, or share its folder")
     return os.fdopen(number, "rb", 0)
 
 
-def _read(file: BinaryIO, size: int, digest: hashlib._Hash | None) -> bytes:
+def _read(file: BinaryIO, size: int, digest: hashlib._Hash | None) -> tuple[bytes, os.stat_result]:
+    """The next bytes, and what the file is now."""
     data = file.read(size)
     if digest is not None:
         digest.update(data)
-    return data
+    return data, os.fstat(file.fileno())
 
 
-async def _within(seconds: float, event: asyncio.Event, otherwise: str) -> None:
+def _look_for_changes(transfer: Transfer, begun: os.stat_result, now: os.stat_result, *, short: bool) -> None:
+    """Raises TransferError for a file that another program has written to; one that only grew gets a note."""
+    if short:
+        raise TransferError(transfer.name, "the file became shorter while it was sent", "send it again once it rests")
+    if now.st_size > begun.st_size:
+        transfer.note = f"it grew while it was sent; the guest has its first {begun.st_size} bytes"
+    elif (now.st_size, now.st_mtime_ns) != (begun.st_size, begun.st_mtime_ns):
+        raise TransferError(transfer.name, "the file was changed while it was sent", "send it again once it rests")
+
+
+async def _within(seconds: float, transfer: Transfer, event: asyncio.Event, done: str) -> None:
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
     except TimeoutError:
-        raise AgentError(f"{otherwise} within {seconds:g} seconds") from None
+        reason = f"the guest's agent has not {done} within {seconds:g} seconds"
+        raise TransferError(transfer.name, reason, "look whether the guest hangs, and try again") from None
 
 
 def key_file(path: Path, size: int) -> bytes:
@@ -270,28 +338,30 @@ def key_file(path: Path, size: int) -> bytes:
     return f"[vdagent-file-xfer]\nname={lead}{stripped}\nsize={size}\n\0".encode()
 
 
-def _reason(message: wire.FileXferStatus, size: int) -> str:
+def _reason(message: wire.FileXferStatus, size: int) -> tuple[str, str]:
+    """Why the guest has refused it, and what helps."""
     data = bytes(message.data)
     match message.result:
         case FileXferResult.CANCELLED:
-            return "the guest has cancelled it"
+            return "the guest has cancelled it", ""
         case FileXferResult.ERROR:
             if len(data) >= _ERROR.size:
                 kind, code = _ERROR.unpack_from(data)
                 if kind == _GLIB_IO:
-                    return f"the guest cannot write it: {_GLIB_ERRORS.get(code, f'error {code}')}"
-            return "the guest cannot write it"
+                    reason, advice = _GLIB_ERRORS.get(code, (f"error {code}", "look into the guest's log"))
+                    return f"the guest cannot write it: {reason}", advice
+            return "the guest cannot write it", "look whether its disk is full, and whether its folder may be written"
         case FileXferResult.NOT_ENOUGH_SPACE:
             if len(data) >= _SPACE.size:
                 free = _SPACE.unpack_from(data)[0]
-                return f"the guest's disk is full: {size} bytes are to be sent and {free} are free"
-            return "the guest's disk is full"
+                return f"the guest's disk is full: {size} bytes are to be sent and {free} are free", _FREE_SPACE
+            return "the guest's disk is full", _FREE_SPACE
         case FileXferResult.SESSION_LOCKED:
-            return "the guest's session is locked; unlock it and try again"
+            return "the guest's session is locked", "unlock it and try again"
         case FileXferResult.VDAGENT_NOT_CONNECTED:
-            return "no user is logged in in the guest, or no spice-vdagent runs in the session"
+            return "no spice-vdagent runs for a user in the guest", "log in there, or start it, and try again"
         case FileXferResult.DISABLED:
-            return "file transfer is switched off in the guest"
+            return "file transfer is switched off in the guest", "switch it on there, or share a folder"
         case FileXferResult.SUCCESS:
-            return "the guest takes it for complete too early"
-    return f"the guest's agent answers with status {message.result}"
+            return "the guest takes it for complete too early", "try again"
+    return f"the guest's agent answers with status {message.result}", ""

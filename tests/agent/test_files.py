@@ -127,7 +127,7 @@ REFUSALS = [
     (FileXferResult.NOT_ENOUGH_SPACE, b"", "disk is full"),
     (FileXferResult.NOT_ENOUGH_SPACE, FREE, "3 bytes are to be sent and 12345 are free"),
     (FileXferResult.SESSION_LOCKED, b"", "session is locked; unlock it"),
-    (FileXferResult.VDAGENT_NOT_CONNECTED, b"", "no user is logged in"),
+    (FileXferResult.VDAGENT_NOT_CONNECTED, b"", "log in there"),
     (FileXferResult.DISABLED, b"", "switched off in the guest"),
     (77, b"", "status 77"),
 ]
@@ -290,3 +290,61 @@ async def test_a_callback_that_fails_stops_nothing(tmp_path: Path) -> None:
 )
 def test_names_as_glib_reads_them(name: str, written: str) -> None:
     assert key_file(Path("/a/b") / name, 7).decode() == f"[vdagent-file-xfer]\nname={written}\nsize=7\n\0"
+
+
+async def halfway(session: WithAgent, path: Path) -> tuple[Transfer, agent.FileXferStart]:
+    """A transfer whose file has been opened and let in, but not been read to its end."""
+    transfer = files(session).send_file(path)
+    start = await session.agent.expect(agent.FileXferStart)
+    session.agent.say(status(start.id, FileXferResult.CAN_SEND_DATA))
+    await session.agent.expect(agent.FileXferData)
+    return transfer, start
+
+
+async def test_a_file_that_is_written_to_is_not_kept(tmp_path: Path) -> None:
+    path = write(tmp_path / "x", bytes(3 << 20))
+    async with with_agent() as session:
+        transfer, start = await halfway(session, path)
+        with path.open("r+b") as file:
+            file.write(b"other")
+        os.utime(path, ns=(0, 0))
+        while isinstance(message := await session.agent.next(), agent.FileXferData):
+            pass
+        assert message == status(start.id, FileXferResult.ERROR)
+        with pytest.raises(AgentError, match="was changed while it was sent; send it again"):
+            await transfer.wait()
+        assert transfer.bytes_sent < transfer.total_size
+
+
+async def test_a_file_that_grows_is_sent_as_it_was(tmp_path: Path) -> None:
+    path = write(tmp_path / "log", bytes(3 << 20))
+    async with with_agent() as session:
+        transfer, start = await halfway(session, path)
+        with path.open("ab") as file:
+            file.write(b"one more line")
+        while transfer.bytes_sent < transfer.total_size:
+            await session.agent.expect(agent.FileXferData)
+        session.agent.say(status(start.id, FileXferResult.SUCCESS))
+        await transfer.wait()
+        assert transfer.note == f"it grew while it was sent; the guest has its first {3 << 20} bytes"
+
+
+async def test_a_gate_holds_each_piece_back(tmp_path: Path) -> None:
+    asked: list[int] = []
+    opened = asyncio.Event()
+
+    async def gate(size: int) -> int:
+        asked.append(size)
+        await opened.wait()
+        return min(size, 1000)
+
+    async with with_agent() as session:
+        transfer = files(session).send_file(write(tmp_path / "x", bytes(2500)), gate=gate)
+        start = await session.agent.expect(agent.FileXferStart)
+        session.agent.say(status(start.id, FileXferResult.CAN_SEND_DATA))
+        assert await session.agent.silent()
+        opened.set()
+        sizes = [(await session.agent.expect(agent.FileXferData)).size for _ in range(3)]
+        assert (sizes, asked) == ([1000, 1000, 500], [2500, 1500, 500])
+        session.agent.say(status(start.id, FileXferResult.SUCCESS))
+        await transfer.wait()
