@@ -104,10 +104,25 @@ async def open_by_helper(bus: int, address: int, numbers: str, commands: Sequenc
     reasons = []
     for way in ways:
         try:
-            return await asyncio.to_thread(_ask, [*way, str(bus), str(address), numbers])
+            return await _asked([*way, str(bus), str(address), numbers])
         except UsbError as error:
             reasons.append(f"{Path(way[0]).name}: {error}")
     raise UsbError("the helper did not open the device: " + "; ".join(reasons))
+
+
+async def _asked(command: Sequence[str]) -> int:
+    asking = asyncio.ensure_future(asyncio.to_thread(_ask, command))
+    try:
+        return await asyncio.shield(asking)
+    except asyncio.CancelledError:
+        asking.add_done_callback(_unwanted)
+        raise
+
+
+def _unwanted(asking: asyncio.Future[int]) -> None:
+    """A file that comes when nobody waits for it any more."""
+    if not asking.cancelled() and asking.exception() is None:
+        os.close(asking.result())
 
 
 def _ask(command: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -98,7 +99,7 @@ class RealDevice:
         self._guardian: subprocess.Popen[bytes] | None = None
         self._lost = False
         self._used = False
-        self._waiting = asyncio.Lock()
+        self._hands = threading.Lock()  # a cancelled call's thread goes on; the next one waits for it
 
     @property
     def info(self) -> DeviceInfo:
@@ -116,8 +117,7 @@ class RealDevice:
         self._lost = self._used = False
         try:
             self._file = await self._open_file()
-            async with self._waiting:
-                await asyncio.to_thread(self._take)
+            await asyncio.to_thread(self._take)
         except BaseException as error:
             self._host = None
             await asyncio.to_thread(self._leave)
@@ -149,9 +149,10 @@ class RealDevice:
         return await open_by_helper(*place, self._helper_commands)
 
     def _take(self) -> None:
-        self._engine = self._make(self.description, self._file, self._from_thread_completed, self._from_thread_gone)
-        self._guard()
-        self._claim()
+        with self._hands:
+            self._engine = self._make(self.description, self._file, self._from_thread_completed, self._from_thread_gone)
+            self._guard()
+            self._claim()
 
     def _claim(self) -> None:
         assert self._engine is not None
@@ -194,11 +195,14 @@ class RealDevice:
         if loop is not None and file is not None:
             with contextlib.suppress(OSError, NotImplementedError):
                 loop.remove_reader(file)
-        async with self._waiting:
-            await asyncio.to_thread(self._leave)
+        await asyncio.to_thread(self._leave)
 
     def _leave(self) -> None:
         """Everything as it was before; what fails must not keep the rest from being done."""
+        with self._hands:
+            self._give_back()
+
+    def _give_back(self) -> None:
         atexit.unregister(self._leave)
         engine, self._engine = self._engine, None
         if engine is not None:
@@ -297,8 +301,11 @@ class RealDevice:
     # --- requests
 
     async def _wait(self, call: Callable[..., None], *words: int) -> None:
-        async with self._waiting:
-            await asyncio.to_thread(call, *words)
+        def held() -> None:
+            with self._hands:
+                call(*words)
+
+        await asyncio.to_thread(held)
 
     def _opened(self) -> TransferEngine:
         if self._engine is None or self._lost:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..diagnostics import logger, printable
 from ..errors import UsbError
-from ..interfaces import DeviceInfo
+from ..interfaces import DeviceInfo, InterfaceInfo
 from ..wire.usb import Speed
 from .usb_access import permission_advice
 from .usb_description import AltSetting, Configuration, Description, Endpoint
@@ -45,6 +45,10 @@ class Listed:
     @property
     def location(self) -> str:
         return self.info.location
+
+    def interfaces(self) -> tuple[InterfaceInfo, ...]:
+        """For filters."""
+        return self.description.interfaces
 
     @property
     def state(self) -> str:
