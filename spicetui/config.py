@@ -23,6 +23,10 @@ _WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("keys", "layout"): (),
     ("keys", "unicode"): ("off", "ctrl-shift-u", "alt-code"),
     ("mouse", "horizontal_wheel"): ("off", "shift"),
+    ("clipboard", "to_guest"): ("off", "ask", "on"),
+    ("clipboard", "from_guest"): ("off", "ask", "on"),
+    ("clipboard", "paste"): (),
+    ("sound", "volume_sync"): ("off", "on"),
 }
 _TABLE = "[]"  # where a section begins
 _SECTIONS = (*dict.fromkeys(section for section, _ in _WORDS), "macros")

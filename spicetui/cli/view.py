@@ -46,7 +46,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="sound",
         help="what plays it: auto, off, miniaudio[:DEVICE], pacat, pw-cat, aplay, cmd:COMMAND, … (default auto)",
     )
+    sound.add_argument(
+        "--microphone",
+        metavar="ask|on|off[:SOURCE]",
+        type=microphone,
+        default="ask",
+        help="whether the machine may hear it: asked when it listens, yes, or not asked (default ask); "
+        "SOURCE: auto, miniaudio[:DEVICE], parec, pw-cat, arecord, cmd:COMMAND, file:PATH",
+    )
     add_common(parser)
+
+
+def microphone(text: str) -> str:
+    mode, _, source = text.partition(":")
+    if mode not in ("ask", "on", "off"):
+        raise argparse.ArgumentTypeError(f"{mode!r} is neither ask, on nor off")
+    if source:
+        from ..devices.audio import choose_source
+        from ..errors import FeatureMissing
+
+        try:
+            choose_source(source)
+        except FeatureMissing as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def frames(text: str) -> int:
@@ -87,7 +110,10 @@ async def view(arguments: argparse.Namespace) -> int:
             view_only=arguments.view_only or arguments.read_only,
             prefix=arguments.prefix,
             layout=arguments.layout,
+            microphone=arguments.microphone,
             config=config,
+            clipboard_to_guest=arguments.clipboard_to_guest,
+            clipboard_from_guest=arguments.clipboard_from_guest,
             ask_password=password is None,  # one that was given and is refused ends the program
         )
     finally:

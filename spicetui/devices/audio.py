@@ -18,7 +18,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import FeatureMissing
 from ..features import package_version
@@ -110,6 +110,33 @@ class Missing:
         from .audio_output import DeviceError
 
         raise DeviceError("not installed: pip install 'spicetui[audio]', or install pacat, pw-cat or aplay")
+
+
+class Way(NamedTuple):
+    """Something that plays or hears; *title* may come from the sound server."""
+
+    spec: str
+    title: str
+
+
+def found_ways(kind: str = "playback") -> list[Way]:
+    """What this machine has to play or, with *kind* ``capture``, to hear. Asks the sound server: for a thread."""
+    from . import audio_miniaudio, audio_pipe
+    from .audio_output import DeviceError
+
+    found = [Way("auto", "automatic")]
+    if package_version("miniaudio") is not None:
+        try:
+            found += [Way(f"miniaudio:{name}", name) for name in audio_miniaudio.devices(kind)]
+        except DeviceError:
+            pass  # what is wrong is told by what plays or hears
+    programs = audio_pipe.PLAYERS if kind == "playback" else audio_pipe.HEARERS
+    found += [Way(name, f"the program {name}") for name in programs if shutil.which(name) is not None]
+    if kind == "playback":
+        if package_version("simpleaudio") is not None:
+            found.append(Way("simpleaudio", "simpleaudio (cannot stream: gaps, half a second late)"))
+        found.append(Way("null", "nothing: keeps time, plays nothing"))
+    return found
 
 
 def choose_source(spec: str | None = None) -> AudioSource:

@@ -145,6 +145,7 @@ class FileSink:
             raise FeatureMissing(f"{path}: no sound file ends so; there is {', '.join(SUFFIXES)}")
         self.paths: list[Path] = []
         self.bytes = 0  #: of samples that were pushed
+        self.seconds = 0.0  #: of them
         self.lost_bytes = 0
         self.error: str | None = None
         self._notice: Callable[[str], None] = lambda text: None
@@ -167,6 +168,9 @@ class FileSink:
 
     def push(self, pcm: bytes, mm_time: int) -> None:
         self.bytes += len(pcm)
+        if self._format is not None:
+            rate, channels = self._format
+            self.seconds += len(pcm) / (2 * channels * rate)
         self._put(pcm)
 
     def _put(self, item: tuple[int, int] | bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shlex
 import shutil
 import subprocess
@@ -27,6 +28,9 @@ BLOCK_MS = 10
 #: Seconds between two looks at the device, and between two attempts to open it.
 LOOK = 0.25
 RETRY = 3.0
+
+#: Seconds that a device has to close.
+CLOSING = 2.0
 
 Deliver = Callable[[bytes], None]
 
@@ -174,6 +178,8 @@ class Source:
         self.stop()
         stopping = self._stopping = threading.Event()
         arguments = (stopping, rate, channels, deliver, notice)
+        atexit.unregister(self.close)
+        atexit.register(self.close)  # a device's thread must not call what the interpreter has taken apart
         self._thread = threading.Thread(target=self._run, args=arguments, name="spice microphones", daemon=True)
         self._thread.start()
 
@@ -181,6 +187,13 @@ class Source:
         if self._stopping is not None:
             self._stopping.set()  # nothing is delivered from now on; the device is closed in its own time
             self._stopping = None
+
+    def close(self) -> None:
+        """As :meth:`stop`; returns when the device is closed."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join(CLOSING)
+        atexit.unregister(self.close)
 
     def _run(
         self, stopping: threading.Event, rate: int, channels: int, deliver: Deliver, notice: Callable[[str], None]

@@ -42,6 +42,7 @@ from .screens.special_keys import SpecialKeysScreen
 from .service import Service
 from .sessions import Connect, Sessions
 from .settings import Settings
+from .sound import SoundService
 from .special_keys import SPECIAL_KEYS, SpecialKeys
 from .typist import PastePlan
 from .viewport import VMView
@@ -51,7 +52,6 @@ from .widgets.status import Status, StatusLine, human_bytes
 
 if TYPE_CHECKING:
     from ..client import Client
-    from ..devices.audio_output import Output
 
 log = logging.getLogger("spicetui.tui.app")
 
@@ -105,7 +105,8 @@ class SpiceApp(App[int]):
     def _make_services(self) -> tuple[Service, ...]:
         """Each is an attribute too, under the name by which its panel knows it."""
         self.resizing = Resizing(self)
-        return (self.resizing,)
+        self.sound: SoundService = SoundService(self)
+        return (self.resizing, self.sound)
 
     # life
 
@@ -468,23 +469,6 @@ class SpiceApp(App[int]):
         self.guest.release()
         self.guest.view_only = not self.guest.view_only
 
-    @property
-    def _sound(self) -> Output | None:
-        """What plays the guest's sound, where it plays on a device."""
-        from ..devices.audio_output import Output
-
-        sink = self.client.session.options.audio if self.client is not None else None
-        return sink if isinstance(sink, Output) else None
-
-    @property
-    def has_sound(self) -> bool:
-        return self._sound is not None
-
-    def toggle_mute(self) -> None:
-        sound = self._sound
-        if sound is not None:
-            sound.mute = not sound.mute
-
     def toggle_mouse_mode(self) -> None:
         """Asks the server for the other one: places (client mode) or movements (server mode)."""
         client = self.client
@@ -629,9 +613,7 @@ class SpiceApp(App[int]):
             mode = ""
         else:
             mode = "mouse captured" if self.guest.captured else "click for mouse"
-        sound = self._sound
-        muted = "muted" if sound is not None and sound.mute else ""
-        return ", ".join(part for part in (mode, colors, muted) if part)
+        return ", ".join(part for part in (mode, colors) if part)
 
 
 _COLOR_SYSTEMS = {

@@ -25,3 +25,8 @@ class Settings:
     unicode: UnicodeMethod = "off"  #: how characters are typed that the layout lacks
     shift_wheel: bool = False  #: the horizontal wheel is the wheel with Shift
     macros: tuple[SpecialKeys, ...] = ()
+    clipboard_to_guest: str = "on"  #: as the next one: off, ask or on
+    clipboard_from_guest: str = "on"
+    paste: str = "shift+insert"  #: pressed in the guest when something is pasted here; or "off", "type"
+    microphone: str = "ask"  #: ``ask``, ``on`` or ``off``, and after a colon what it hears
+    volume_sync: bool = False  #: one volume here and in the machine

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Config, ConfigError
 from ..errors import AuthError, ConnectError, FeatureMissing, SpiceError, TlsError
+from ..keymap.keys import parse_combo
 from ..term.keys import Chord
 from .link import Link
 from .settings import Settings
@@ -43,22 +44,29 @@ async def run_async(
     view_only: bool = False,
     prefix: str | None = None,
     layout: str | None = None,
+    microphone: str = "ask",
     ask_password: bool = True,
     config: Config | None = None,
+    clipboard_to_guest: str | None = None,
+    clipboard_from_guest: str | None = None,
 ) -> int:
     """Runs the app on the terminal; returns the exit status after at most one line on standard error.
 
     *connect* opens a session for a driver, with a password that the user has typed, or None for the one (if any) that
     was given beforehand; *ask_password*: whether the user may be asked when that is refused.  *title* names the
     target until the machine has told its name.  *graphics* is one of GRAPHICS, *scale* one of SCALES.  *prefix* and
-    *layout* go before those of *config*.
+    *layout* go before those of *config*.  *microphone* is ``ask``, ``on`` or ``off``, and ``:SOURCE``.
     """
     terminal = _terminal()
     if isinstance(terminal, str):
         return _complain(terminal, 1)
-    settings = Settings(title, graphics, scale, display, fps, view_only, ask_password=ask_password)
+    settings = Settings(
+        title, graphics, scale, display, fps, view_only, ask_password=ask_password, microphone=microphone
+    )
     try:
         settings = configured(settings, config, prefix, layout)
+        given = {"clipboard_to_guest": clipboard_to_guest, "clipboard_from_guest": clipboard_from_guest}
+        settings = replace(settings, **{name: word for name, word in given.items() if word is not None})
     except SpiceError as wrong:
         return _complain(str(wrong), 2)
     link = Link(display)
@@ -92,8 +100,19 @@ def configured(settings: Settings, config: Config | None, prefix: str | None, la
         chosen[name] = word
     if (method := config.word("keys", "unicode")) is not None:
         chosen["unicode"] = method
+    for name in ("to_guest", "from_guest"):
+        if (policy := config.word("clipboard", name)) is not None:
+            chosen[f"clipboard_{name}"] = policy
+    if (chord := config.word("clipboard", "paste")) is not None:
+        if chord not in ("off", "type"):
+            try:
+                parse_combo(chord)
+            except SpiceError as wrong:
+                raise config.wrong("clipboard", "paste", f'{wrong}; also "off" and "type" can be') from wrong
+        chosen["paste"] = chord
     wheel = config.word("mouse", "horizontal_wheel") == "shift"
-    return replace(settings, **chosen, shift_wheel=wheel, macros=macros(config))
+    sync = config.word("sound", "volume_sync") == "on"
+    return replace(settings, **chosen, shift_wheel=wheel, macros=macros(config), volume_sync=sync)
 
 
 def _check_layout(name: str) -> None:

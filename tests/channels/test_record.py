@@ -291,7 +291,7 @@ async def test_the_users_gain_multiplies_the_guests_volume() -> None:
         assert not heard(await sent(session)).any()
         assert one.levels == (0.0, 0.0)
         await one.stop()
-        assert one.levels == ()
+        assert not one.levels
 
 
 async def test_the_guests_volume_is_an_event() -> None:

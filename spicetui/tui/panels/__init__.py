@@ -23,6 +23,6 @@ class PanelEntry(NamedTuple):
         return found
 
 
-PANELS: tuple[PanelEntry, ...] = ()
+PANELS: tuple[PanelEntry, ...] = (PanelEntry("sound", "Sound", "M", "sound", "SoundPanel"),)
 
 BY_ID = {entry.id: entry for entry in PANELS}
