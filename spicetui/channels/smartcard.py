@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: more, no message is read any more.
 MAX_COMMANDS = 128
 
+#: How long the end of the channel waits for a real card that is still at work.
+CLOSE_SECONDS = 5.0
+
 #: Of a reader's name, bytes of UTF-8.
 MAX_NAME = 127
 
@@ -175,7 +178,7 @@ class SmartcardChannel(Channel):
         for slot in self._slots[:]:
             slot.refuse(ChannelClosed(f"{self.key}: the channel is closed"))
         if self._closing:
-            await asyncio.wait(set(self._closing))
+            await asyncio.wait(set(self._closing), timeout=CLOSE_SECONDS)
 
 
 class _Slot:

@@ -74,6 +74,7 @@ def collect(client: Client) -> dict[str, Any]:
         "mouse_modes": [str(mode.name).lower() for mode in (MouseMode.SERVER, MouseMode.CLIENT) if mode in modes],
         "agent_connected": client.agent_connected,
         "agent_capabilities": _names(AgentCap, sorted(client.main.agent_caps)),
+        "card_reader": client.smartcard is not None,
         "displays": [
             {
                 "id": display.key.id,
@@ -146,6 +147,8 @@ def describe(facts: dict[str, Any]) -> str:
     ]
     if facts["agent_capabilities"]:
         lines.append(f"  {'offers':<10}{' '.join(facts['agent_capabilities'])}")
+    if facts["card_reader"]:
+        lines.append("card reader offered (spicetui smartcard attach)")
     for display in facts["displays"]:
         if display["width"] is None:
             lines.append(f"display {display['id']}   shows nothing yet")

@@ -36,7 +36,7 @@ from .smartcard_apdu import (
     status,
     tlv,
 )
-from .smartcard_keys import CardKey
+from .smartcard_keys import CardKey, Passphrase, load_key
 
 #: T=0 only, as QEMU's readers up to 7.2 have no other protocol. Historical bytes: selection by name, command chaining,
 #: and a name.
@@ -77,6 +77,11 @@ class PivCard:
         self._lock = threading.Lock()
         self.tries = TRIES
         self.reset()
+
+    @classmethod
+    def from_files(cls, files: Sequence[str], pin: str, passphrase: Passphrase = lambda name: None) -> PivCard:
+        """Of certificate files, each ``[SLOT=]FILE[,KEYFILE]``. Raises SmartcardError."""
+        return cls(keys_from_files(files, passphrase), pin)
 
     @property
     def atr(self) -> bytes:
@@ -259,3 +264,31 @@ def fasc_n(fields: Sequence[str] = NOBODY) -> bytes:
         word = f"{digit:04b}"[::-1]
         bits += word + ("0" if word.count("1") % 2 else "1")
     return int(bits, 2).to_bytes(25, "big")
+
+
+def keys_from_files(files: Sequence[str], passphrase: Passphrase) -> dict[int, CardKey]:
+    """Keys by slot: 9a (log in), 9c (sign), 9d (decrypt), 9e; files without a slot get them in this order.
+
+    Raises SmartcardError.
+    """
+    keys: dict[int, CardKey] = {}
+    for words in files:
+        slot, file = _slot(words)
+        if slot is None:
+            slot = next((one for one in SLOTS if one not in keys), None)
+        if slot is None or slot in keys:
+            raise SmartcardError(f"{words}: a card has one certificate in each of the slots {_names()}")
+        keys[slot] = load_key(file, passphrase)
+    return keys
+
+
+def _slot(words: str) -> tuple[int | None, str]:
+    name, equals, rest = words.partition("=")
+    slots = {f"{slot:02x}": slot for slot in SLOTS}
+    if equals and name.lower() in slots:
+        return slots[name.lower()], rest
+    return None, words
+
+
+def _names() -> str:
+    return ", ".join(f"{slot:02x}" for slot in SLOTS)

@@ -33,6 +33,7 @@ INPUTS = ChannelKey(ChannelType.INPUTS)
 CURSOR = ChannelKey(ChannelType.CURSOR)
 PLAYBACK = ChannelKey(ChannelType.PLAYBACK)
 RECORD = ChannelKey(ChannelType.RECORD)
+SMARTCARD = ChannelKey(ChannelType.SMARTCARD)
 PORT = ChannelKey(ChannelType.PORT)
 WEBDAV = ChannelKey(ChannelType.WEBDAV)
 STANDARD = (MAIN, DISPLAY, INPUTS, CURSOR)
@@ -47,6 +48,7 @@ MESSAGES: dict[ChannelType, Messages] = {
     ChannelType.CURSOR: cursor.MESSAGES,
     ChannelType.PLAYBACK: playback.MESSAGES,
     ChannelType.RECORD: record.MESSAGES,
+    ChannelType.SMARTCARD: smartcard.MESSAGES,
     ChannelType.PORT: port.MESSAGES,
     ChannelType.WEBDAV: port.MESSAGES,
 }
