@@ -20,7 +20,7 @@ from spicetui.errors import SpiceError
 from spicetui.interfaces import ByteStream, ChannelKey
 from spicetui.protocol.channel import ChannelMachine
 from spicetui.protocol.link import ServerLink, new_key
-from spicetui.wire import common, core, cursor, display, inputs, main, playback, port, record
+from spicetui.wire import common, core, cursor, display, inputs, main, playback, port, record, smartcard
 from spicetui.wire.core import Messages
 from spicetui.wire.enums import ChannelType, CommonCap, DisplayCap, LinkErr, MainCap, MouseMode
 from spicetui.wire.link import LinkMessage
