@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from .connectors.tls import TlsConnector as TlsConnector
     from .connectors.unix import UnixConnector as UnixConnector
     from .connectors.websocket import WebSocketConnector as WebSocketConnector
+    from .devices.folder import SharedFolder as SharedFolder
+    from .devices.folder_activity import FolderAction as FolderAction
+    from .devices.folder_activity import FolderEvent as FolderEvent
     from .errors import AgentError as AgentError
     from .errors import AuthError as AuthError
     from .errors import ChannelClosed as ChannelClosed
@@ -88,6 +91,9 @@ _NAMES = {
     "Attachment": "channels.usbredir",
     "UsbState": "channels.usbredir",
     "Options": "session",
+    "SharedFolder": "devices.folder",
+    "FolderAction": "devices.folder_activity",
+    "FolderEvent": "devices.folder_activity",
     "TcpConnector": "connectors.tcp",
     "TlsConnector": "connectors.tls",
     "UnixConnector": "connectors.unix",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .channels.record import RecordChannel
     from .channels.smartcard import SmartcardChannel
     from .channels.usb_manager import Usb
+    from .devices.folder import SharedFolder
+    from .interfaces import FolderLink
 
 #: How long what ends the session may come after what ended one of its channels.
 LAST_WORD_SECONDS = 0.2
@@ -68,6 +70,7 @@ class Client:
     def __init__(self, session: Session, driver: Driver | None = None) -> None:
         self.session = session
         self.driver = driver
+        self._shared_folder: SharedFolder | None = None
         self._held: asyncio.TimerHandle | None = None
 
     # --- parts
@@ -125,6 +128,19 @@ class Client:
         from .channels.usb_manager import find
 
         return find(self.session)
+
+    @property
+    def shared_folder(self) -> SharedFolder | None:
+        """Folders of this side for the guest; None when the server offers no WebDAV port, or this side cannot share."""
+        key = ChannelKey(ChannelType.WEBDAV)
+        channel = self.channels.get(key)
+        if channel is None or key in self.session.lost:
+            return None
+        if self._shared_folder is None:
+            from .devices.folder import SharedFolder
+
+            self._shared_folder = SharedFolder(cast("FolderLink", channel))
+        return self._shared_folder
 
     @property
     def file_transfer(self) -> FileTransfer | None:
@@ -284,6 +300,8 @@ class Client:
 
     async def aclose(self) -> None:
         self.release_displays()
+        if self._shared_folder is not None:
+            await self._shared_folder.stop()
         await self.session.aclose()
 
     async def __aenter__(self) -> Client:
