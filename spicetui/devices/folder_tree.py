@@ -213,13 +213,13 @@ class Tree:
     def rename(self, path: str, to: str) -> None:
         """A file takes the place of another one. Raises OSError."""
         with self._changing(path) as (folder, name), self._changing(to) as (into, new):
-            for at, one in ((folder, name), (into, new)):
-                try:
-                    mode = os.stat(one, dir_fd=at, follow_symlinks=False).st_mode
-                except FileNotFoundError:
-                    continue
-                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+            mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+            old = _mode(into, new)
+            for one in (mode, old):
+                if one and not (stat.S_ISREG(one) or stat.S_ISDIR(one) or stat.S_ISLNK(one)):
                     raise Refused("neither a file nor a folder")
+            if old and stat.S_ISDIR(mode) and not stat.S_ISDIR(old):
+                os.unlink(new, dir_fd=into)
             os.rename(name, new, src_dir_fd=folder, dst_dir_fd=into)
 
     def copy_file(self, path: str, to: str) -> None:
@@ -496,6 +496,14 @@ def _target(folder: int, name: str) -> str | None:
         if error.errno == errno.EINVAL:
             return None
         raise
+
+
+def _mode(folder: int, name: str) -> int:
+    """0 when there is nothing."""
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return 0
 
 
 def _regular(file: int) -> int:
