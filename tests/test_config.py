@@ -50,7 +50,7 @@ def test_none_of_it(tmp_path: Path) -> None:
     ("text", "line", "words"),
     [
         ("[keys]\nprefix = \n", 2, "invalid value"),
-        ("\n[key]\n", 2, "'key' is no section; there are [keys], [mouse], [sound], [macros]"),
+        ("\n[key]\n", 2, "'key' is no section; there are [keys], [mouse], [clipboard], [sound], [macros]"),
         ("prefix = 'f12'\n", 1, "'prefix' is no section"),
         ("[keys]\n\nprefx = 'f12'\n", 3, "[keys] has no 'prefx'; it has prefix, layout, unicode"),
         ("[keys]\nprefix = 5\n", 2, "keys.prefix must be text in quotes"),

@@ -26,6 +26,7 @@ from ..term.screentext import Grid
 from ..term.tokenizer import Action, KeyPress, Mouse, Paste
 from ..wire.enums import MouseMode
 from .choice import DisplayChoice
+from .clipboard import ClipboardService
 from .commands import COMMANDS, Command
 from .driver import SpiceDriver
 from .edge_pan import EdgePan
@@ -104,9 +105,11 @@ class SpiceApp(App[int]):
 
     def _make_services(self) -> tuple[Service, ...]:
         """Each is an attribute too, under the name by which its panel knows it."""
+        self.shared_clipboard = ClipboardService(self)
+        self.link.clipboard = self.shared_clipboard
         self.resizing = Resizing(self)
         self.sound: SoundService = SoundService(self)
-        return (self.resizing, self.sound)
+        return (self.resizing, self.shared_clipboard, self.sound)
 
     # life
 
@@ -360,10 +363,12 @@ class SpiceApp(App[int]):
     def take_paste(self, event: Paste) -> bool:
         if not self.guest_has_keys:
             return False
+        if event.truncated:
+            self.say("The pasted text is too long; its end is cut off", severity="warning")
+        if self.guest.live and self.shared_clipboard.take_paste(event.text):
+            return True
         if self.guest.live and event.text:
             plan = self.guest.plan(event.text)
-            if event.truncated:
-                self.say("The pasted text is too long; its end is cut off", severity="warning")
             if plan.questionable:
                 self.run_worker(self._ask_to_type(plan), name="paste")
             else:
@@ -389,6 +394,7 @@ class SpiceApp(App[int]):
     def take_focus(self, gained: bool) -> None:
         if gained:
             self._picture_may_be_lost()
+            self.shared_clipboard.look_at_desktop()
         self.edge_pan.stop()
         self.guest.focus(gained)
 

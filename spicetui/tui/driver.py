@@ -296,6 +296,8 @@ class SpiceDriver(LinuxDriver):
             self._pixels = True  # mouse reports behind this one are in pixels
             return
         self.writer.answers = True
+        if reply.kind == "osc":
+            self.spice_app.shared_clipboard.terminal_answered(reply)
         known = self.caps.learn(reply)
         if known == self.caps:
             if reply.kind == "apc" and reply.data.startswith(b"G"):

@@ -65,8 +65,11 @@ async def run_async(
     )
     try:
         settings = configured(settings, config, prefix, layout)
-        given = {"clipboard_to_guest": clipboard_to_guest, "clipboard_from_guest": clipboard_from_guest}
-        settings = replace(settings, **{name: word for name, word in given.items() if word is not None})
+        settings = replace(
+            settings,
+            clipboard_to_guest=clipboard_to_guest or settings.clipboard_to_guest,
+            clipboard_from_guest=clipboard_from_guest or settings.clipboard_from_guest,
+        )
     except SpiceError as wrong:
         return _complain(str(wrong), 2)
     link = Link(display)

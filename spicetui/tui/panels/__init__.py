@@ -23,6 +23,9 @@ class PanelEntry(NamedTuple):
         return found
 
 
-PANELS: tuple[PanelEntry, ...] = (PanelEntry("sound", "Sound", "M", "sound", "SoundPanel"),)
+PANELS: tuple[PanelEntry, ...] = (
+    PanelEntry("clipboard", "Clipboard", "b", "clipboard", "ClipboardPanel"),
+    PanelEntry("sound", "Sound", "M", "sound", "SoundPanel"),
+)
 
 BY_ID = {entry.id: entry for entry in PANELS}
