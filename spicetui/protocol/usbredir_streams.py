@@ -183,7 +183,9 @@ class IsoOut(IsoStream):
         pass  # by what comes
 
     def feed(self, data: bytes) -> None:
-        """One packet from the guest."""
+        """One packet from the guest; what is too large for the endpoint is dropped."""
+        if len(data) > self.endpoint.max_packet_size:
+            return
         self._queue.append(data)
         if len(self._queue) > self._most:
             for _ in range(max(1, self._most // 2)):
