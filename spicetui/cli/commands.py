@@ -27,6 +27,7 @@ COMMANDS = (
     Command("speak", "speak", "Hear", "play a WAV file into the guest's microphone"),
     Command("send", "send", "Share", "send files to the guest by its agent"),
     Command("clipboard", "clipboard", "Share", "print the guest's clipboard, or put something into it"),
+    Command("usb", "usb", "Share", "give the guest USB devices, real ones or disks and CDs made of files"),
     Command("smartcard", "smartcard", "Share", "give the guest a card reader, or a card of certificate files"),
     Command("probe", "probe", "Help", "tell what this terminal can do, and how the picture is drawn on it"),
     Command("demo", "demo", "Serve", "run the demo desktop as a server for any SPICE client"),

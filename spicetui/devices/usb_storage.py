@@ -72,6 +72,8 @@ class MassStorage:
         me = ref(self)  # no cycle: a serial is free again as soon as nobody holds its device
         self.unit.on_eject = lambda medium: _guest_ejected(me(), medium)
         self.machine = BulkOnly(self.unit)
+        self.writable = medium is not None and medium.writable  #: whether the next medium may be written too
+        self.lost = ""  #: why something that the guest has written is perhaps not in the file
         self.ejected_by_guest = False
         self.last_write: float | None = None  #: ``time.monotonic()`` of the guest's last write
         self.on_change: Callable[[], None] = lambda: None
@@ -389,13 +391,17 @@ class MassStorage:
 
     async def _close_medium(self, medium: Medium) -> None:
         """Raises UsbError when something that the guest has written is not safe."""
+        failure: BaseException
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._in_worker(medium.close)
-        except TimeoutError:
-            raise UsbError(f"{medium.name}: does not answer; what was written last may be lost") from None
+            return
+        except TimeoutError as error:  # an OSError too
+            failure, why = error, f"it has not answered for {CLOSE_SECONDS:g} s"
         except OSError as error:
-            raise UsbError(f"{medium.name}: what was written last may be lost: {error.strerror or error}") from error
+            failure, why = error, str(error.strerror or error).lower()
+        self.lost = f"{medium.name}: what was written last may be lost: {why}"
+        raise UsbError(self.lost) from failure
 
     def _stop_worker(self) -> None:
         if self._worker is not None:

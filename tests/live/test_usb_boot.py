@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +50,8 @@ class Compressed:
 
 
 @pytest.fixture
-def compressed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Compressed]:
-    yield Compressed(monkeypatch)
+def compressed(monkeypatch: pytest.MonkeyPatch) -> Compressed:
+    return Compressed(monkeypatch)
 
 
 def read_boot(machine: Qemu) -> tuple[str, str]:

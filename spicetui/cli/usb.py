@@ -1,0 +1,300 @@
+"""``spicetui usb list|attach``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+from ..diagnostics import printable
+from ..errors import FeatureMissing, SpiceError, UsbError
+from ..interfaces import BaseDriver
+from .exits import OK, UsageError, complain
+from .options import add_common, seconds, start_log
+from .run import run_async
+
+if TYPE_CHECKING:
+    from ..channels.usb_manager import Attachment
+    from ..client import Client
+    from ..devices.usb_storage import MassStorage
+    from ..interfaces import UsbDevice
+
+#: Of a line from standard input.
+MAX_LINE = 8192
+
+USAGE = "list | attach TARGET VID:PID|BUS-ADDR|--disk IMAGE|--cd ISO... [options]"
+EPILOG = """\
+examples:
+  spicetui usb list
+  spicetui usb attach localhost:5900 --cd debian.iso
+  spicetui usb attach localhost:5900 --disk stick.img --writable
+  spicetui usb attach localhost:5900 0951:1666
+  spicetui usb attach localhost:5900 1-4 --seconds 60
+
+Without --seconds it goes on until it is interrupted; then the guest sees its devices unplugged, and what it has written
+is safe. A guest's firmware looks for drives when it starts: to boot from one, attach it and reset the machine."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", choices=("list", "attach"), help="list: the devices of this computer; attach: give the guest some"
+    )
+    parser.add_argument("target", metavar="TARGET", nargs="?", help="the machine; spicetui --help lists the forms")
+    parser.add_argument(
+        "devices", metavar="DEVICE", nargs="*", help="a device of this computer: VID:PID, BUS-ADDRESS or part of a name"
+    )
+    drives = parser.add_argument_group("drives that files become; each may be given several times")
+    drives.add_argument(
+        "--disk", dest="drives", metavar="IMAGE", action=Drive, default=[], help="a raw image as a memory stick"
+    )
+    drives.add_argument("--cd", dest="drives", metavar="ISO", action=Drive, help="an ISO file in a CD or DVD drive")
+    drives.add_argument("--writable", action="store_true", help="let the guest write to the images")
+    drives.add_argument(
+        "--control", action="store_true", help="take 'eject N' and 'insert N FILE' from standard input, one a line"
+    )
+    real = parser.add_argument_group("devices of this computer")
+    real.add_argument("--helper", action="store_true", help="open what this user may not with root's help (pkexec)")
+    real.add_argument("--yes", action="store_true", help="take a device although this computer seems to use it")
+    parser.add_argument("--seconds", metavar="S", type=seconds, help="end after so many")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each device or event")
+    add_common(parser)
+
+
+class Drive(argparse.Action):
+    """Keeps disks and CDs in the order that they are given in: the guest's firmware counts them so."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        assert option is not None
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), (option.removeprefix("--"), values)])
+
+
+def run(arguments: argparse.Namespace) -> int:
+    start_log(arguments)
+    if arguments.action == "list":
+        if arguments.target is not None or arguments.drives:
+            raise UsageError("list tells of this computer's devices; it takes no TARGET")
+        return list_devices(arguments.json)
+    if arguments.target is None:
+        raise UsageError("attach needs a TARGET; see spicetui usb --help")
+    if arguments.read_only:
+        raise UsageError("--read-only keeps devices from being attached; leave it out")
+    if not arguments.devices and not arguments.drives:
+        raise UsageError("attach what? name a DEVICE of spicetui usb list, --disk IMAGE or --cd ISO")
+    if arguments.writable and not any(kind == "disk" for kind, _ in arguments.drives):
+        raise UsageError("--writable is for --disk")
+    if arguments.control and not arguments.drives:
+        raise UsageError("--control is for --disk and --cd")
+    return run_async(attach(arguments))
+
+
+def list_devices(as_json: bool) -> int:
+    from ..devices.usb_real import list_devices
+
+    found = list_devices()
+    for one in found:
+        if as_json:
+            print(json.dumps(one.row()))
+            continue
+        print(f"{one.location:<8}{one.info.numbers}  {one.state:<20}{printable(one.info.title)}")
+        for remark in one.remarks:
+            print(f"{'':<19}{printable(remark, 1000)}")
+    if not found and not as_json:
+        complain("this computer has no USB device that could be redirected")
+    return OK
+
+
+async def attach(arguments: argparse.Namespace) -> int:
+    from .session import session
+
+    devices = await _open_devices(arguments)
+    events = Events(arguments.json, devices)
+    async with session(arguments, events, only={"usbredir"}) as client:
+        if client.usb is None:
+            raise FeatureMissing("the server offers no USB redirection (no usbredir channel)")
+        async with _attached(client, devices, arguments.timeout, events):
+            with Control(arguments.control, events):
+                await _stay(client, events, arguments.seconds)
+    for device in devices:
+        if lost := getattr(device, "lost", ""):
+            raise UsbError(lost)
+    return OK
+
+
+async def _open_devices(arguments: argparse.Namespace) -> list[UsbDevice]:
+    """Checked before anything is connected. Raises UsbError, FeatureMissing."""
+    found: list[UsbDevice] = []
+    for kind, path in arguments.drives:
+        from ..devices.usb_storage import MassStorage
+
+        drive = MassStorage.cd(path) if kind == "cd" else MassStorage.disk(path, writable=arguments.writable)
+        assert drive.medium is not None
+        await asyncio.to_thread(drive.medium.open)
+        found.append(drive)
+    if arguments.devices:
+        from ..devices.usb_device import make_device
+        from ..devices.usb_real import find_device
+
+        for name in arguments.devices:
+            listed = await asyncio.to_thread(find_device, name)
+            try:
+                found.append(make_device(listed, helper=arguments.helper, confirmed=arguments.yes))
+            except UsbError as error:
+                final = any(one.final for one in listed.objections)
+                raise UsbError(f"{error}{'' if final else '; --yes takes it all the same'}") from None
+    return found
+
+
+class Events(BaseDriver):
+    """Prints what the guest gets, does and loses."""
+
+    def __init__(self, as_json: bool, devices: list[UsbDevice]) -> None:
+        self.as_json = as_json
+        self.devices = devices
+        self.attachments: list[Attachment] = []
+        self.ended = asyncio.Event()  #: no device is left
+        self._told: dict[int, str] = {}
+        self._media = {number: _medium_of(device) for number, device in enumerate(devices)}
+        for number, device in enumerate(devices):
+            if (drive := _drive(device)) is not None:
+                drive.on_change = self._medium_changed(number, drive)
+
+    def usb_changed(self) -> None:
+        for number, attachment in enumerate(self.attachments):
+            if self._told.get(number) != attachment.state:
+                self._told[number] = attachment.state
+                more = {"reason": attachment.reason} if attachment.ended else {"slot": attachment.slot}
+                self.tell(attachment.state.value.replace(" ", "_"), number, **more)
+        if self.attachments and all(attachment.ended for attachment in self.attachments):
+            self.ended.set()
+
+    def _medium_changed(self, number: int, drive: MassStorage) -> Callable[[], None]:
+        def changed() -> None:
+            self.tell("ejected" if drive.ejected_by_guest else "inserted" if drive.medium else "removed", number)
+
+        return changed
+
+    def tell(self, event: str, number: int, **more: object) -> None:
+        device = self.devices[number]
+        drive = _drive(device)
+        medium = _medium_of(device) or self._media[number]
+        self._media[number] = medium
+        if self.as_json:
+            row = {"event": event, "number": number, "device": device.info.title, **more}
+            if drive is not None:
+                row |= {"kind": drive.kind.value, "image": medium, "serial": drive.serial}
+                row |= {"bytes_read": drive.bytes_read, "bytes_written": drive.bytes_written}
+            else:
+                row |= {"kind": "device", "location": device.info.location, "id": device.info.numbers}
+            print(json.dumps(row), flush=True)
+        else:
+            name = device.info.title if drive is None else f"{drive.kind} {medium}"
+            words = "".join(f", {key} {printable(str(value))}" for key, value in more.items() if value != event)
+            print(f"{event.replace('_', ' ')}: {printable(name)}{words}", flush=True)
+
+    def notice(self, text: str) -> None:
+        complain(text)
+
+
+def _drive(device: UsbDevice) -> MassStorage | None:
+    storage = sys.modules.get("spicetui.devices.usb_storage")
+    return device if storage is not None and isinstance(device, storage.MassStorage) else None
+
+
+def _medium_of(device: UsbDevice) -> str:
+    drive = _drive(device)
+    return drive.medium.name if drive is not None and drive.medium is not None else ""
+
+
+@contextlib.asynccontextmanager
+async def _attached(client: Client, devices: list[UsbDevice], timeout: float, events: Events) -> AsyncIterator[None]:
+    """All of them, or none; in the end each is taken from the guest and given back."""
+    assert client.usb is not None
+    try:
+        for device in devices:
+            attachment = await client.usb.attach(device, timeout)
+            events.attachments.append(attachment)
+            events.usb_changed()
+        yield
+    finally:
+        await client.usb.detach_all()
+        events.usb_changed()
+
+
+async def _stay(client: Client, events: Events, limit: float | None) -> None:
+    """Until the time is over. Raises SpiceError when the session is over before, or every device is lost."""
+    over = asyncio.ensure_future(client.wait_closed())
+    ended = asyncio.ensure_future(events.ended.wait())
+    try:
+        await asyncio.wait((over, ended), timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        if over.done():
+            over.result()
+            raise SpiceError("the server has closed the session")
+        if ended.done():
+            raise UsbError(events.attachments[-1].reason)
+    finally:
+        for task in (over, ended):
+            task.cancel()
+        await asyncio.gather(over, ended, return_exceptions=True)
+
+
+class Control:
+    """Does what standard input says with the media of the drives."""
+
+    def __init__(self, wanted: bool, events: Events) -> None:
+        self._wanted = wanted
+        self._events = events
+        self._line = b""
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: list[str] = []
+
+    def __enter__(self) -> None:
+        if self._wanted:
+            try:
+                asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._readable)
+            except (OSError, ValueError):
+                raise UsageError("--control needs a pipe or a terminal as standard input") from None
+
+    def __exit__(self, *_: object) -> None:
+        if self._wanted:
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            if self._task is not None:
+                self._task.cancel()
+
+    def _readable(self) -> None:
+        data = os.read(sys.stdin.fileno(), MAX_LINE)
+        if not data:
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            return
+        *lines, rest = (self._line + data).split(b"\n")
+        self._line = rest[:MAX_LINE]
+        self._waiting += [os.fsdecode(line).strip() for line in lines]
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._work())
+
+    async def _work(self) -> None:
+        while self._waiting:
+            line = self._waiting.pop(0)
+            try:
+                await self._do(line)
+            except SpiceError as error:
+                complain(str(error))
+        self._task = None
+
+    async def _do(self, line: str) -> None:
+        if not line:
+            return
+        word, _, rest = line.partition(" ")
+        number, _, path = rest.strip().partition(" ")
+        devices = self._events.devices
+        drive = _drive(devices[int(number)]) if number.isdecimal() and int(number) < len(devices) else None
+        if drive is None or word not in ("eject", "insert") or bool(path) is not (word == "insert"):
+            raise UsageError(f"{printable(line)!r} is neither 'eject N' nor 'insert N FILE' with the number of a drive")
+        if word == "eject":
+            await drive.eject()
+        else:
+            await drive.insert(path.strip(), writable=drive.writable)
