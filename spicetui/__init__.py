@@ -24,6 +24,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import codecs as codecs
+    from .agent.files import TransferError as TransferError
+    from .agent.files import TransferState as TransferState
+    from .agent.queue import FileQueue as FileQueue
+    from .agent.queue import QueuedFile as QueuedFile
     from .canvas.cursor import Cursor as Cursor
     from .canvas.surface import Surface as Surface
     from .channels.usb_manager import Usb as Usb
@@ -115,6 +119,8 @@ _NAMES = {
     "TransferProgress": "interfaces",
     **dict.fromkeys(("DeviceInfo", "EndpointInfo", "InterfaceInfo", "IsoPacket", "Transfer"), "interfaces"),
     **dict.fromkeys(("TransferStatus", "UsbDevice", "UsbHost"), "interfaces"),
+    **dict.fromkeys(("FileQueue", "QueuedFile"), "agent.queue"),
+    **dict.fromkeys(("TransferError", "TransferState"), "agent.files"),
     "AgentCap": "wire.enums",
     "AudioFormat": "wire.enums",
     "ChannelType": "wire.enums",
