@@ -36,7 +36,12 @@ def checked(words: list[str]) -> tuple[int, int, str]:
     return int(bus), int(address), numbers
 
 
-def open_device(bus: int, address: int, numbers: str, root: str = ROOT, major: int = USB_MAJOR) -> int:
+def is_usb_device(file: int, major: int = USB_MAJOR) -> bool:
+    found = os.fstat(file)
+    return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == major
+
+
+def open_device(bus: int, address: int, numbers: str, root: str = ROOT) -> int:
     """The open node. Raises RefusedError."""
     path = f"{root}/{bus:03d}/{address:03d}"
     try:
@@ -44,8 +49,7 @@ def open_device(bus: int, address: int, numbers: str, root: str = ROOT, major: i
     except OSError as error:
         raise RefusedError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     try:
-        found = os.fstat(file)
-        if not stat.S_ISCHR(found.st_mode) or os.major(found.st_rdev) != major:
+        if not is_usb_device(file):
             raise RefusedError(f"{path} is no USB device")
         descriptor = os.read(file, DEVICE_DESCRIPTOR)
         if len(descriptor) != DEVICE_DESCRIPTOR:

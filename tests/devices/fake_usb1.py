@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
-from .usb_models import ISO, Model, BabbleError, StallError
+from .usb_models import ISO, BabbleError, Model, StallError
 
 
 class USBError(Exception):
