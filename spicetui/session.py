@@ -281,7 +281,8 @@ class Session:
         waiting = [
             self.channels[key].first_message.wait()
             for key, task in self._tasks.items()
-            if not task.done() and key.type is not ChannelType.MAIN  # whose silence is what connecting waits for
+            # (main's first message is what connecting waits for)
+            if not task.done() and key.type is not ChannelType.MAIN and self.channels[key].GREETED
         ]
         if waiting and not self._over.done():
             try:

@@ -34,6 +34,8 @@ class Channel:
     TYPE: ClassVar[ChannelType]
     MESSAGES: ClassVar[Messages]
     CAPS: ClassVar[frozenset[int]] = frozenset()
+    #: Whether servers begin with a message of their own.
+    GREETED: ClassVar[bool] = True
     #: Messages that need no handler, and why.
     IGNORED: ClassVar[dict[type, str]] = {}
 

@@ -33,6 +33,7 @@ class SmartcardChannel(Channel):
 
     TYPE = ChannelType.SMARTCARD
     MESSAGES = wire.MESSAGES
+    GREETED = False
 
     def __init__(self, session: Session, id: int = 0) -> None:
         super().__init__(session, id)
