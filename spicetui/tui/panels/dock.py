@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.widget import Widget
 from textual.widgets import Static
 
 from . import BY_ID, PANELS
@@ -68,7 +69,7 @@ class PanelDock(Vertical):
     ]
     DEFAULT_CSS = f"""
     PanelDock {{ dock: right; width: {WIDTH}; height: 1fr; display: none; background: $surface; }}
-    PanelDock.-over {{ layer: menu; width: 100%; }}
+    PanelDock.-over {{ layer: panel; width: 100%; margin-bottom: 1; }}
     PanelDock > .hint {{ dock: bottom; height: auto; color: $text-muted; padding: 0 1; background: $panel; }}
     """
 
@@ -79,6 +80,7 @@ class PanelDock(Vertical):
         self.panel_id = ""
         self._panel: Panel | None = None
         self._active = False
+        self._had_focus: Widget | None = None
 
     def compose(self) -> ComposeResult:
         yield self.tabs
@@ -129,6 +131,7 @@ class PanelDock(Vertical):
             self.close()
         elif self._active:
             self._active = False
+            self._had_focus = self.screen.focused
             self.screen.set_focus(None)
             self._redraw()
             self.app.update_status()
@@ -155,7 +158,10 @@ class PanelDock(Vertical):
     def _focus_panel(self) -> None:
         focused = self.screen.focused
         if self._panel is not None and self.active and (focused is None or self not in focused.ancestors):
-            self._panel.take_focus()
+            if self._had_focus is not None and self._panel in self._had_focus.ancestors:
+                self._had_focus.focus()
+            else:
+                self._panel.take_focus()
         self._redraw()
 
     def _redraw(self) -> None:

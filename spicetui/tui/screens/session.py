@@ -21,7 +21,7 @@ class SessionScreen(Screen[None]):
     app: SpiceApp
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
-    SessionScreen { layers: base menu; overflow: hidden; }
+    SessionScreen { layers: base panel menu; overflow: hidden; }
     SessionScreen VMView { width: 1fr; height: 1fr; }
     """
 
