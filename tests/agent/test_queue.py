@@ -291,6 +291,7 @@ async def test_the_session_ends_and_another_one_begins(tmp_path: Path) -> None:
     async with queue_and_guest(queue) as (_, guest), taking(guest):
         large, small = queue.add_all([write(tmp_path / "large", LARGE), write(tmp_path / "small", 10)])
         await guest.until(lambda: large.bytes_sent > 1 << 20)
+        guest.hold()
         await guest.session.client.aclose()
     assert (large.state, large.bytes_sent, queue.active) == (TransferState.WAITING, 0, [])
     assert queue.blocked.startswith("no session")
