@@ -28,6 +28,9 @@ class RecordingDriver(BaseDriver):
     def port_opened(self, name: str, opened: bool) -> None:
         self.calls.append(("port_opened", name, opened))
 
+    def usb_changed(self) -> None:
+        self.calls.append(("usb_changed",))
+
     def display_refresh(self, surface: Surface, damage: Sequence[Rect]) -> None:
         self.calls.append(("display_refresh", surface, list(damage)))
 

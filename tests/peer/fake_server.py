@@ -20,7 +20,7 @@ from spicetui.errors import SpiceError
 from spicetui.interfaces import ByteStream, ChannelKey
 from spicetui.protocol.channel import ChannelMachine
 from spicetui.protocol.link import ServerLink, new_key
-from spicetui.wire import common, core, cursor, display, inputs, main, playback, port, record, smartcard
+from spicetui.wire import common, core, cursor, display, inputs, main, playback, port, record, smartcard, vmc
 from spicetui.wire.core import Messages
 from spicetui.wire.enums import ChannelType, CommonCap, DisplayCap, LinkErr, MainCap, MouseMode
 from spicetui.wire.link import LinkMessage
@@ -36,6 +36,7 @@ RECORD = ChannelKey(ChannelType.RECORD)
 SMARTCARD = ChannelKey(ChannelType.SMARTCARD)
 PORT = ChannelKey(ChannelType.PORT)
 WEBDAV = ChannelKey(ChannelType.WEBDAV)
+USBREDIR = ChannelKey(ChannelType.USBREDIR)
 STANDARD = (MAIN, DISPLAY, INPUTS, CURSOR)
 
 FULL_HEADERS = frozenset((CommonCap.AUTH_SELECTION, CommonCap.AUTH_SPICE))
@@ -51,6 +52,7 @@ MESSAGES: dict[ChannelType, Messages] = {
     ChannelType.SMARTCARD: smartcard.MESSAGES,
     ChannelType.PORT: port.MESSAGES,
     ChannelType.WEBDAV: port.MESSAGES,
+    ChannelType.USBREDIR: vmc.MESSAGES,
 }
 CAPS: dict[ChannelType, frozenset[int]] = {
     ChannelType.MAIN: frozenset((MainCap.NAME_AND_UUID,)),
