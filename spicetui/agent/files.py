@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import stat
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import closing
 from enum import Enum
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from ..errors import AgentError, SpiceError
 from ..interfaces import TransferProgress
 from ..wire import agent as wire
 from ..wire.enums import AgentCap, FileXferResult
 from .feature import Feature
+from .source import NotPlain, Source
 
 if TYPE_CHECKING:
     from .hub import Agent
@@ -198,20 +199,23 @@ class FileTransfer(Feature):
     async def _run(self, transfer: Transfer) -> None:
         try:
             async with self._slots:
-                file = await asyncio.to_thread(_open, transfer.path)
-                with file:
-                    await self._send(transfer, file)
-        except (SpiceError, OSError) as error:
-            self.finish(transfer, TransferState.FAILED, error, tell=FileXferResult.ERROR)
+                with closing(Source(transfer.path, transfer._hash)) as source:
+                    await self._send(transfer, source)
+        except NotPlain:
+            error = TransferError(transfer.name, "no plain file", "pack it into one, or share its folder")
+            self.finish(transfer, TransferState.FAILED, error)
+        except (SpiceError, OSError) as failure:
+            self.finish(transfer, TransferState.FAILED, failure, tell=FileXferResult.ERROR)
         except asyncio.CancelledError:
             transfer.cancel()
             raise
-        except Exception as error:
-            self.agent.log.error("sending a file failed", exc_info=error)
-            self.finish(transfer, TransferState.FAILED, AgentError(f"internal error: {error}"), FileXferResult.ERROR)
+        except Exception as bug:
+            self.agent.log.error("sending a file failed", exc_info=bug)
+            error = TransferError(transfer.name, f"internal error: {bug}")
+            self.finish(transfer, TransferState.FAILED, error, FileXferResult.ERROR)
 
-    async def _send(self, transfer: Transfer, file: BinaryIO) -> None:
-        begun = os.fstat(file.fileno())
+    async def _send(self, transfer: Transfer, source: Source) -> None:
+        begun = await source.open()
         transfer.total_size = begun.st_size
         self.send(wire.FileXferStart(transfer.id, key_file(transfer.path, transfer.total_size)))
         transfer.state = TransferState.SENDING
@@ -220,7 +224,7 @@ class FileTransfer(Feature):
             self.send(wire.FileXferData(transfer.id, 0, b""))
         left = transfer.total_size
         while left:
-            block, now = await asyncio.to_thread(_read, file, min(READ, left), transfer._hash)
+            block, now = await source.read(min(READ, left))
             left -= len(block)
             # Before the last bytes, so that the guest never has all of what is no file that ever was.
             if not block or not left:
@@ -289,24 +293,6 @@ class FileTransfer(Feature):
             state = TransferState.CANCELLED if message.result == FileXferResult.CANCELLED else TransferState.FAILED
             reason, advice = _reason(message, transfer.total_size)
             self.finish(transfer, state, TransferError(transfer.name, reason, advice))
-
-
-def _open(path: Path) -> BinaryIO:
-    """Raises OSError, AgentError for what is no plain file."""
-    # A pipe without a writer would block for ever.
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise TransferError(path.name, "no plain file", "pack it into one, or share its folder")
-    return os.fdopen(number, "rb", 0)
-
-
-def _read(file: BinaryIO, size: int, digest: hashlib._Hash | None) -> tuple[bytes, os.stat_result]:
-    """The next bytes, and what the file is now."""
-    data = file.read(size)
-    if digest is not None:
-        digest.update(data)
-    return data, os.fstat(file.fileno())
 
 
 def _look_for_changes(transfer: Transfer, begun: os.stat_result, now: os.stat_result, *, short: bool) -> None:
