@@ -11,11 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..diagnostics import logger
 from ..errors import FeatureMissing, SmartcardError
 from ..interfaces import SmartcardHost
+
+T = TypeVar("T")
 
 #: Milliseconds that the watching thread waits for a change before it looks whether it is to end.
 WATCH_MS = 60_000
@@ -126,14 +128,17 @@ class PcscReader:
             raise
 
     async def transmit(self, apdu: bytes) -> bytes:
-        if self._worker is None:
-            raise SmartcardError("the reader is closed")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._worker, self._transmit, apdu)
+            return await self._run(partial(self._transmit, apdu))
         except _WasReset:
             if self._host is not None and self._seen:
                 self._host.card_inserted(self._seen)  # one that has forgotten the PIN
             raise
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._worker is None:
+            raise SmartcardError("the reader is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     async def close(self) -> None:
         self._host = None
