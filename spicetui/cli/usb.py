@@ -55,6 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     drives.add_argument("--cd", dest="drives", metavar="ISO", action=Drive, help="an ISO file in a CD or DVD drive")
     drives.add_argument("--writable", action="store_true", help="let the guest write to the images")
     drives.add_argument(
+        "--usb3", action="store_true", help="as SuperSpeed devices: several times as fast, for xHCI controllers only"
+    )
+    drives.add_argument(
         "--control", action="store_true", help="take 'eject N' and 'insert N FILE' from standard input, one a line"
     )
     real = parser.add_argument_group("devices of this computer")
@@ -131,7 +134,10 @@ async def _open_devices(arguments: argparse.Namespace) -> list[UsbDevice]:
     for kind, path in arguments.drives:
         from ..devices.usb_storage import MassStorage
 
-        drive = MassStorage.cd(path) if kind == "cd" else MassStorage.disk(path, writable=arguments.writable)
+        if kind == "cd":
+            drive = MassStorage.cd(path, usb3=arguments.usb3)
+        else:
+            drive = MassStorage.disk(path, writable=arguments.writable, usb3=arguments.usb3)
         assert drive.medium is not None
         await asyncio.to_thread(drive.medium.open)
         found.append(drive)

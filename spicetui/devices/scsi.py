@@ -75,6 +75,10 @@ class Medium(Protocol):
         """Exactly *length* bytes; zeros beyond the end."""
         ...
 
+    def read_cached(self, offset: int, length: int) -> bytes | None:
+        """The same where it needs no waiting, else None; for the event loop's thread, raises nothing."""
+        ...
+
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None: ...
 
     def flush(self) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 
 from ..diagnostics import hexdump, logger
 from ..interfaces import Transfer, TransferStatus
@@ -63,11 +64,13 @@ class Reply:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """*run* blocks and may raise OSError; *kind* tells what failed then."""
+    """*run* blocks and may raise OSError; *kind* tells what failed then. *quick* does it without waiting, or is None
+    or gives None."""
 
     kind: str
     run: Callable[[], bytes | None]
     command: Command
+    quick: Callable[[], bytes | None] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -218,7 +221,8 @@ class BulkOnly:
             if wanted:
                 command.source = None
                 medium, offset = action.medium, action.offset
-                self._jobs.append(Job("read", lambda: medium.read(offset, wanted), command))
+                quick = partial(medium.read_cached, offset, wanted)
+                self._jobs.append(Job("read", partial(medium.read, offset, wanted), command, quick))
         elif isinstance(action, Flush):
             self._flush(command, action.medium)
         elif isinstance(action, Parameters | Write) and not wanted:
@@ -263,7 +267,7 @@ class BulkOnly:
             elif data:
                 # Acknowledged before it is written: an error comes with the status, which waits for all of it.
                 medium, offset = action.medium, action.offset + command.useful
-                self._jobs.append(Job("write", lambda: medium.write(offset, data), command))
+                self._jobs.append(Job("write", partial(medium.write, offset, data), command))
                 self.bytes_written += len(data)
             command.useful += len(data)
         if command.moved >= command.host_length:

@@ -33,7 +33,7 @@ from .usb_bot import BulkOnly, Job
 
 BULK_IN, BULK_OUT = 0x81, 0x02
 STORAGE_CLASS, TRANSPARENT_SCSI, BULK_ONLY = 0x08, 0x06, 0x50
-PACKET = 512
+PACKETS = {Speed.HIGH: 512, Speed.SUPER: 1024}
 VENDOR_ID, PRODUCT_ID = 0x1D6B, 0x0104  #: Linux's for gadgets of all kinds
 MANUFACTURER = "spicetui"
 
@@ -43,9 +43,7 @@ IDLE_FLUSH_SECONDS = 1.0
 #: How long a device that is unplugged waits for its file.
 CLOSE_SECONDS = 10.0
 
-DEVICE, CONFIGURATION, STRING, QUALIFIER, OTHER_SPEED = 1, 2, 3, 6, 7
-GET_STATUS, CLEAR_FEATURE, SET_FEATURE, GET_DESCRIPTOR = 0, 1, 3, 6
-MASS_STORAGE_RESET, GET_MAX_LUN = 0xFF, 0xFE
+DEVICE, CONFIGURATION, STRING, QUALIFIER, OTHER_SPEED, OBJECT_STORE, COMPANION = 1, 2, 3, 6, 7, 15, 48
 
 _log = logger("devices.usb_storage")
 
@@ -58,13 +56,19 @@ class Kind(StrEnum):
 class MassStorage:
     """A USB drive of one kind, for one session; several may be used at once.
 
+    With *usb3* it is a SuperSpeed device, which guests ask for much more at once, but which works behind xHCI
+    controllers only.
+
     *on_change* is told, on the event loop, when the medium or its use by the guest has changed.
     """
 
     _alive: ClassVar[WeakSet[MassStorage]] = WeakSet()
 
-    def __init__(self, kind: Kind, medium: Medium | None = None, *, serial: str | None = None) -> None:
+    def __init__(
+        self, kind: Kind, medium: Medium | None = None, *, serial: str | None = None, usb3: bool = False
+    ) -> None:
         self.kind = kind
+        self.speed = Speed.SUPER if usb3 else Speed.HIGH
         self.serial = serial or self._new_serial(medium)
         product = "Disk" if kind is Kind.DISK else "CD-ROM"
         identity = Identity(product, self.serial)
@@ -87,14 +91,14 @@ class MassStorage:
         MassStorage._alive.add(self)
 
     @classmethod
-    def disk(cls, path: str | Path, *, writable: bool = False) -> MassStorage:
+    def disk(cls, path: str | Path, *, writable: bool = False, usb3: bool = False) -> MassStorage:
         """A memory stick whose content is a raw image."""
-        return cls(Kind.DISK, ImageFile(path, writable=writable))
+        return cls(Kind.DISK, ImageFile(path, writable=writable), usb3=usb3)
 
     @classmethod
-    def cd(cls, path: str | Path | None = None) -> MassStorage:
+    def cd(cls, path: str | Path | None = None, *, usb3: bool = False) -> MassStorage:
         """A CD or DVD drive, with an ISO file in it or empty."""
-        return cls(Kind.CD, ImageFile(path) if path is not None else None)
+        return cls(Kind.CD, ImageFile(path) if path is not None else None, usb3=usb3)
 
     def _new_serial(self, medium: Medium | None) -> str:
         """The same for the same file, so that guests know it again; never that of another one in this process."""
@@ -175,7 +179,7 @@ class MassStorage:
             VENDOR_ID,
             PRODUCT_ID,
             bcd_device=0x0100,
-            speed=Speed.HIGH,
+            speed=self.speed,
             manufacturer=MANUFACTURER,
             product=self._product,
             serial=self.serial,
@@ -192,7 +196,9 @@ class MassStorage:
     def endpoints(self) -> Sequence[EndpointInfo]:
         if not self._configuration:
             return ()
-        return tuple(EndpointInfo(address, TransferType.BULK, 0, PACKET) for address in (BULK_IN, BULK_OUT))
+        return tuple(
+            EndpointInfo(address, TransferType.BULK, 0, PACKETS[self.speed]) for address in (BULK_IN, BULK_OUT)
+        )
 
     async def open(self, host: UsbHost) -> None:
         self._loop = asyncio.get_running_loop()
@@ -274,13 +280,15 @@ class MassStorage:
         assert setup is not None
         answer: bytes | None = None
         match setup.request_type, setup.request:
-            case (0x80, 6):
+            case (0x80, 6):  # GET_DESCRIPTOR
                 answer = self._descriptor(setup.value >> 8, setup.value & 0xFF)
-            case (0x80 | 0x81 | 0x82, 0):
+            case (0x80 | 0x81 | 0x82, 0):  # GET_STATUS
                 answer = bytes((1, 0)) if setup.request_type == 0x80 else bytes(2)  # self-powered; not halted
-            case (0xA1, 0xFE) if not setup.value:
-                answer = b"\0"  # the highest unit
-            case (0x21, 0xFF) if not setup.value:
+            case (0xA1, 0xFE) if not setup.value:  # GET_MAX_LUN
+                answer = b"\0"
+            case (0x00, 0x30 | 0x31):  # SET_SEL, SET_ISOCH_DELAY: about a bus that is not there
+                answer = b""
+            case (0x21, 0xFF) if not setup.value:  # BULK_ONLY_MASS_STORAGE_RESET
                 self.machine.reset()
                 answer = b""
             case _:
@@ -293,23 +301,26 @@ class MassStorage:
             self._complete(transfer, TransferStatus.SUCCESS, length=len(transfer.data))
 
     def _descriptor(self, kind: int, index: int) -> bytes | None:
-        usb, ep0 = 0x0200, 64
+        usb3 = self.speed is Speed.SUPER
+        usb, ep0 = (0x0300, 9) if usb3 else (0x0200, 64)  # the packet of endpoint 0 as bytes, or as a power of 2
         if kind == DEVICE:
             return struct.pack(
                 "<BBHBBBBHHHBBBB", 18, DEVICE, usb, 0, 0, 0, ep0, VENDOR_ID, PRODUCT_ID, 0x0100, 1, 2, 3, 1
             )
-        if kind == QUALIFIER:
+        if kind == QUALIFIER and not usb3:
             return struct.pack("<BBHBBBBBx", 10, QUALIFIER, usb, 0, 0, 0, ep0, 1)
-        if kind in (CONFIGURATION, OTHER_SPEED) and not index:
-            packet = PACKET if kind == CONFIGURATION else 64
+        if (kind == CONFIGURATION or (kind == OTHER_SPEED and not usb3)) and not index:
+            packet = PACKETS[self.speed] if kind == CONFIGURATION else 64
+            companion = struct.pack("<BBBBH", 6, COMPANION, 15, 0, 0) if usb3 else b""
+            parts = struct.pack("<BBBBBBBBB", 9, 4, 0, 0, 2, STORAGE_CLASS, TRANSPARENT_SCSI, BULK_ONLY, 0)
+            for endpoint in (BULK_IN, BULK_OUT):
+                parts += struct.pack("<BBBBHB", 7, 5, endpoint, 2, packet, 0) + companion
             self_powered = 0xC0
-            return struct.pack("<BBHBBBBB", 9, kind, 32, 1, 1, 0, self_powered, 0) + b"".join(
-                (
-                    struct.pack("<BBBBBBBBB", 9, 4, 0, 0, 2, STORAGE_CLASS, TRANSPARENT_SCSI, BULK_ONLY, 0),
-                    struct.pack("<BBBBHB", 7, 5, BULK_IN, 2, packet, 0),
-                    struct.pack("<BBBBHB", 7, 5, BULK_OUT, 2, packet, 0),
-                )
-            )
+            return struct.pack("<BBHBBBBB", 9, kind, 9 + len(parts), 1, 1, 0, self_powered, 0) + parts
+        if kind == OBJECT_STORE and usb3:
+            usb2_extension = struct.pack("<BBBI", 7, 16, 2, 0)
+            super_speed = struct.pack("<BBBBHBBH", 10, 16, 3, 0, 0x000E, 1, 10, 32)
+            return struct.pack("<BBHB", 5, OBJECT_STORE, 22, 2) + usb2_extension + super_speed
         if kind == STRING and index == 0:
             return struct.pack("<BBH", 4, STRING, 0x0409)  # English (United States)
         if kind == STRING and index <= 3:
@@ -334,13 +345,19 @@ class MassStorage:
 
     def _advance(self) -> None:
         """Carries out what the machine has come to."""
-        replies = self.machine.replies
-        while replies:
-            reply = replies.popleft()
-            self._complete(reply.transfer, reply.status, reply.data, reply.length)
-        job = self.machine.next_job()
-        if job is not None:
-            self._run(job)
+        machine = self.machine
+        while True:
+            while machine.replies:
+                reply = machine.replies.popleft()
+                self._complete(reply.transfer, reply.status, reply.data, reply.length)
+            job = machine.next_job()
+            if job is None:
+                return
+            data = job.quick() if job.quick is not None else None
+            if data is None:
+                self._run(job)
+                return
+            machine.finished(job, data)
 
     def _run(self, job: Job) -> None:
         worker, loop = self._worker, self._loop

@@ -36,6 +36,9 @@ class Memory:
         self._check()
         return bytes(self.data[offset : offset + length]).ljust(length, b"\0")
 
+    def read_cached(self, offset: int, length: int) -> bytes | None:
+        return None
+
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         self._check()
         self.log.append("write")

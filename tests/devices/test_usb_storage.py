@@ -14,7 +14,7 @@ from spicetui.devices.medium import ImageFile
 from spicetui.devices.usb_storage import Kind, MassStorage
 from spicetui.errors import UsbError
 from spicetui.interfaces import IsoPacket, Transfer, TransferStatus, UsbDevice
-from spicetui.wire.usb import Setup, TransferType
+from spicetui.wire.usb import Setup, Speed, TransferType
 
 from .storage import Memory, bulk_in, bulk_out, wrapper
 
@@ -132,6 +132,26 @@ async def test_descriptors(disk: MassStorage, host: Host) -> None:
     assert len((await host.control(disk, 0x80, 6, 0x0600, 255))[1]) == 10
     for value in (0x0304, 0x03EE, 0x0F00, 0x0201, 0x2200):
         assert (await host.control(disk, 0x80, 6, value, 255))[0] is TransferStatus.STALL
+
+
+async def test_descriptors_of_usb_3(image: Path, host: Host) -> None:
+    device = MassStorage.cd(image, usb3=True)
+    await device.open(host)
+    assert device.info.speed is Speed.SUPER
+    assert [one.max_packet_size for one in device.endpoints()] == [1024, 1024]
+    first = (await host.control(device, 0x80, 6, 0x0100, 64))[1]
+    assert first[:8] == bytes.fromhex("12 01 0003 00 00 00 09")
+    assert (await host.control(device, 0x80, 6, 0x0200, 255))[1] == bytes.fromhex(
+        "09 02 2c00 01 01 00 c0 00  09 04 00 00 02 08 06 50 00"
+        "07 05 81 02 0004 00  06 30 0f 00 0000  07 05 02 02 0004 00  06 30 0f 00 0000"
+    )
+    store = (await host.control(device, 0x80, 6, 0x0F00, 255))[1]
+    assert store == bytes.fromhex("05 0f 1600 02  07 10 02 00000000  0a 10 03 00 0e00 01 0a 2000")
+    for value in (0x0600, 0x0700):
+        assert (await host.control(device, 0x80, 6, value, 255))[0] is TransferStatus.STALL
+    assert (await host.control(device, 0x00, 0x31, 40))[0] is TransferStatus.SUCCESS
+    assert (await host.run(device, READY))[0] == 0
+    await device.close()
 
 
 async def test_what_the_host_knows_without_asking(disk: MassStorage) -> None:
