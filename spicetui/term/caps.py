@@ -70,6 +70,8 @@ class Caps:
         term = environment.get("TERM", "").lower()
         tmux = bool(environment.get("TMUX")) or term.startswith("tmux")
         program = " ".join((environment.get("TERM_PROGRAM", ""), environment.get("TERM_PROGRAM_VERSION", ""))).strip()
+        if not program and environment.get("WT_SESSION"):
+            program = "Windows Terminal"
         vte = environment.get("VTE_VERSION", "")
         return cls(
             colors=_colors(environment),
