@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from .devices.folder import SharedFolder as SharedFolder
     from .devices.folder_activity import FolderAction as FolderAction
     from .devices.folder_activity import FolderEvent as FolderEvent
+    from .devices.smartcard_pcsc import PcscReader as PcscReader
+    from .devices.smartcard_piv import PivCard as PivCard
+    from .devices.smartcard_software import SoftwareReader as SoftwareReader
     from .errors import AgentError as AgentError
     from .errors import AuthError as AuthError
     from .errors import ChannelClosed as ChannelClosed
@@ -102,6 +105,9 @@ _NAMES = {
     "TlsConnector": "connectors.tls",
     "UnixConnector": "connectors.unix",
     "WebSocketConnector": "connectors.websocket",
+    "PcscReader": "devices.smartcard_pcsc",
+    "PivCard": "devices.smartcard_piv",
+    "SoftwareReader": "devices.smartcard_software",
     "AudioSink": "interfaces",
     "AudioSource": "interfaces",
     "BaseDriver": "interfaces",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SmartcardError
+from ..errors import ChannelClosed, SmartcardError, SpiceError
 from .exits import UsageError
 from .options import read_password_file
 
 if TYPE_CHECKING:
+    from ..client import Client
     from ..interfaces import SmartcardReader
 
 PIN_VARIABLE = "SPICETUI_SMARTCARD_PIN"
@@ -57,6 +59,8 @@ def reader_maker(arguments: argparse.Namespace) -> Callable[[], SmartcardReader]
     Raises UsageError, SmartcardError or FeatureMissing.
     """
     word = arguments.card_reader
+    if arguments.read_only and (word is not None or arguments.card_certificates):
+        raise UsageError("--read-only keeps cards from being shared; leave it out")
     if arguments.card_certificates:
         if word is not None:
             raise UsageError("servers take one card reader: a real one, or a card of certificate files")
@@ -77,6 +81,28 @@ def reader_maker(arguments: argparse.Namespace) -> Callable[[], SmartcardReader]
         return reader
 
     return real
+
+
+def give_card(client: Client, make: Callable[[], SmartcardReader]) -> None:
+    """Gives the guest the reader beside everything else; what goes wrong is a notice."""
+    task = asyncio.ensure_future(_give(client, make))
+    _giving.add(task)
+    task.add_done_callback(_giving.discard)
+
+
+_giving: set[asyncio.Task[None]] = set()
+
+
+async def _give(client: Client, make: Callable[[], SmartcardReader]) -> None:
+    if client.smartcard is None:
+        client.session.notice("the server offers no card reader, so the card stays here")
+        return
+    try:
+        await client.smartcard.add_reader(await asyncio.to_thread(make))
+    except ChannelClosed:
+        pass  # told for the session
+    except SpiceError as error:
+        client.session.notice(str(error))
 
 
 def _software(arguments: argparse.Namespace) -> Callable[[], SmartcardReader]:

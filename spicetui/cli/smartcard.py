@@ -62,8 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
         return list_readers(arguments.json)
     if arguments.target is None:
         raise UsageError("attach needs a TARGET; see spicetui smartcard --help")
-    if arguments.read_only:
-        raise UsageError("--read-only keeps cards from being shared; leave it out")
     if arguments.control and not arguments.card_certificates:
         raise UsageError("--control is for a card of certificate files; a real one has a hand for it")
     make = reader_maker(arguments)

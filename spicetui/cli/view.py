@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from .card_options import add_card_options, give_card, reader_maker
 from .commands import BY_NAME
 from .exits import UsageError
 from .options import add_common, add_target, display_number, read_password, read_target, start_log
@@ -54,6 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whether the machine may hear it: asked when it listens, yes, or not asked (default ask); "
         "SOURCE: auto, miniaudio[:DEVICE], parec, pw-cat, arecord, cmd:COMMAND, file:PATH",
     )
+    cards = parser.add_argument_group("smartcards")
+    cards.add_argument(
+        "--smartcard",
+        dest="card_reader",
+        metavar="READER",
+        help="give the guest this computer's card reader of that name; auto: the first, one with a card",
+    )
+    add_card_options(cards, "smartcard-")
     add_common(parser)
 
 
@@ -92,12 +101,16 @@ async def view(arguments: argparse.Namespace) -> int:
         config = load()
     except ConfigError as error:
         raise UsageError(str(error)) from error
+    card = reader_maker(arguments)
     target = _target(arguments)
     password = read_password(arguments, target)
 
     async def connect(driver: Driver, typed: str | None) -> Client:
         arguments.audio = sink(arguments.sound)
-        return await open_client(arguments, target, typed if typed is not None else password, driver)
+        client = await open_client(arguments, target, typed if typed is not None else password, driver)
+        if card is not None:
+            give_card(client, card)
+        return client
 
     try:
         return await run_app(
