@@ -140,7 +140,9 @@ class SoundService(Service):
     @property
     def way_title(self) -> str:
         """How what plays was chosen."""
-        return self.way or ("off" if self.sink is None else "as started" if self.output is None else "automatic")
+        if not self.way:
+            return "off" if self.sink is None else "as started"
+        return "automatic" if self.way == "auto" else self.way
 
     def use_way(self, spec: str) -> None:
         """Something else plays from now on; ``off`` for nothing."""

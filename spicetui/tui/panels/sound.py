@@ -80,6 +80,11 @@ class SoundPanel(Panel):
     SoundPanel .row > .setting { width: 24; }
     SoundPanel Input { width: 1fr; }
     SoundPanel .first { margin-top: 0; }
+    SoundPanel #mute, SoundPanel #mic-mute, SoundPanel #record { width: 10; }
+    SoundPanel #mic { width: 14; }
+    SoundPanel #sync { width: 16; }
+    SoundPanel .row > Button { background: $primary 30%; }
+    SoundPanel .row > Button:focus { background: $primary; }
     """
 
     @property
@@ -87,6 +92,7 @@ class SoundPanel(Panel):
         return cast("SoundService", self.service)
 
     def compose(self) -> ComposeResult:
+        yield Words(id="problem", classes="problem")
         yield Static("What plays", classes="heading first")
         yield Line(id="playing")
         yield Line(id="delay", classes="quiet")
@@ -95,38 +101,36 @@ class SoundPanel(Panel):
             yield Line(id=f"level{channel}")
         with Horizontal(classes="row"):
             yield Line(id="volume", classes="setting")
-            yield Button("-", id="softer")
-            yield Button("+", id="louder")
-            yield Switch("Mute", id="mute")
+            yield Button("-", id="softer", compact=True)
+            yield Button("+", id="louder", compact=True)
+            yield Switch("Mute", id="mute", compact=True)
         with Horizontal(classes="row"):
             yield Line(id="device", classes="setting")
-            yield Button("Device", id="choose")
-            yield Button("Test tone", id="tone")
+            yield Button("Choose", id="choose", compact=True)
+            yield Button("Test tone", id="tone", compact=True)
         with Horizontal(classes="row"):
             yield Line(id="machine", classes="setting")
-            yield Switch("", id="sync")
+            yield Switch("", id="sync", compact=True)
         yield Words(id="trouble", classes="problem")
         yield Words(id="reason", classes="quiet")
         yield Static("Microphone", classes="heading")
         yield Line(id="hearing")
-        for channel in range(METERS):
-            yield Line(id=f"heard{channel}")
+        yield Line(id="heard")
         with Horizontal(classes="row"):
             yield Line(id="gain", classes="setting")
-            yield Button("-", id="less")
-            yield Button("+", id="more")
-            yield Switch("Mute", id="mic-mute")
+            yield Button("-", id="less", compact=True)
+            yield Button("+", id="more", compact=True)
+            yield Switch("Mute", id="mic-mute", compact=True)
         with Horizontal(classes="row"):
             yield Line(id="source", classes="setting")
-            yield Button("Source", id="choose-source")
-            yield Switch("Switch on", id="mic")
+            yield Button("Choose", id="choose-source", compact=True)
+            yield Switch("Switch on", id="mic", compact=True)
         yield Words(id="mic-trouble", classes="problem")
         yield Static("Record to a file", classes="heading")
         yield Words(id="file", classes="quiet")
         with Horizontal(classes="row"):
-            yield Switch("Record", id="record")
+            yield Switch("Record", id="record", compact=True)
             yield Input(str(self.sound.proposed_path()), id="path", compact=True)
-        yield Words(id="problem", classes="problem")
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#{name}", Line)
@@ -168,11 +172,12 @@ class SoundPanel(Panel):
         self._line("playing").tell(said)
         self._line("delay").tell(delay)
         self._line("lost").tell(lost)
-        self._meters("level", levels)
+        for channel in range(METERS):
+            self._meter(f"level{channel}", levels[channel : channel + 1])
         mute = " muted" if sound.mute else ""
         self._line("volume").tell(f"Volume {sound.volume:.0%}{mute}" if sound.has_device else "Volume")
         self._switch("mute").tell("Unmute" if sound.mute else "Mute", enabled=sound.has_device)
-        self._line("device").tell(f"By {printable(sound.way_title, 60)}")
+        self._line("device").tell(f"Device: {printable(sound.way_title, 60)}")
         machine = sound.machine_volume
         muted = " muted" if playback is not None and playback.muted else ""
         self._line("machine").tell(f"The machine's {machine:.0%}{muted}" if machine is not None else "The machine's")
@@ -198,9 +203,10 @@ class SoundPanel(Panel):
             if source.name:
                 said += f", {printable(source.name, 30)}"
         self._line("hearing").tell(said)
-        self._meters("heard", recorder.levels if recorder is not None else ())
+        self._meter("heard", recorder.levels if recorder is not None else ())
         self._line("gain").tell(f"Gain {sound.gain:.0%}{' muted' if sound.microphone_mute else ''}")
-        self._line("source").tell(f"From {printable(sound.source_way, 60)}")
+        source_way = sound.source_way
+        self._line("source").tell(f"Source: {printable('automatic' if source_way == 'auto' else source_way, 60)}")
         self._switch("mic-mute").tell("Unmute" if sound.microphone_mute else "Mute")
         self._switch("mic").tell("Switch off" if source is not None else "Switch on", enabled=recorder is not None)
         trouble = source.trouble if source is not None else ""
@@ -226,10 +232,9 @@ class SoundPanel(Panel):
             path.disabled = file is not None
         self._switch("record").tell("Stop" if file is not None else "Record", enabled=self.sound.playback is not None)
 
-    def _meters(self, name: str, levels: Sequence[float]) -> None:
-        for channel in range(METERS):
-            line = self._line(f"{name}{channel}")
-            line.tell(meter(levels[channel] if channel < len(levels) else 0.0, max(8, line.size.width)))
+    def _meter(self, name: str, levels: Sequence[float]) -> None:
+        line = self._line(name)
+        line.tell(meter(max(levels, default=0.0), max(8, line.size.width)))
 
     def take_focus(self) -> None:
         self.query_one("#louder", Button).focus()

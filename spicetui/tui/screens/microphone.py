@@ -45,8 +45,8 @@ class MicrophoneScreen(Dialog[bool | None]):
             yield Static(self._question, markup=False)
             yield Static(f"It would hear: {self._source}", classes="quiet space", markup=False)
             with Horizontal():
-                yield Button("Not now", id="no")
-                yield Button("Allow", id="yes")
+                yield Button("Not now", id="no", compact=True)
+                yield Button("Allow", id="yes", compact=True)
             yield Static("Tab  choose    Enter  answer    Esc  not now", classes="quiet space", markup=False)
 
     def on_mount(self) -> None:
