@@ -15,6 +15,7 @@ from .run import run_async
 
 if TYPE_CHECKING:
     from ..channels.base import Channel
+    from ..channels.usbredir import UsbredirChannel
     from ..client import Client
 
 USAGE = "TARGET [options]"
@@ -96,6 +97,7 @@ def collect(client: Client) -> dict[str, Any]:
             "reason": None if takes_textures else GL_SCANOUT_MISSING,
         },
         "channels": [_channel(channel) for _, channel in sorted(client.channels.items())],
+        "usb_slots": [_usb_slot(slot) for slot in client.usb.slots] if client.usb is not None else [],
         "server_channels": [str(key) for key in client.session.server_channels],
         "unsupported": dict(sorted(client.unsupported.items())),
     }
@@ -118,10 +120,25 @@ def _channel(channel: Channel) -> dict[str, Any]:
     }
 
 
+def _usb_slot(slot: UsbredirChannel) -> dict[str, Any]:
+    from ..wire.usbredir import Cap
+
+    return {
+        "id": slot.key.id,
+        "answers": slot.ready,
+        "guest": slot.host.peer_version or None,
+        "capabilities": _names(Cap, sorted(slot.host.caps)),
+        "filter": slot.guest_filter,
+    }
+
+
 def _capability_enum(channel: Channel) -> Any:
     from ..wire import enums
 
-    return getattr(enums, f"{channel.key.type.name.title()}Cap", None)
+    kind = channel.key.type
+    if kind in (enums.ChannelType.USBREDIR, enums.ChannelType.PORT, enums.ChannelType.WEBDAV):
+        return enums.SpicevmcCap
+    return getattr(enums, f"{kind.name.title()}Cap", None)
 
 
 def _names(enum: Any, numbers: list[int]) -> list[str]:
@@ -167,6 +184,11 @@ def describe(facts: dict[str, Any]) -> str:
         for title, key in (("offers", "capabilities"), ("in use", "used")):
             if channel[key]:
                 lines.append(f"  {title:<10}{' '.join(channel[key])}")
+    for slot in facts["usb_slots"]:
+        said = printable(slot["guest"] or "") if slot["answers"] else "does not answer (yet)"
+        lines.append(f"USB slot    {slot['id']}  {said}")
+        if slot["filter"]:
+            lines.append(f"  filter    {printable(slot['filter'])}")
     opened = {f"{channel['type']}:{channel['id']}" for channel in facts["channels"]}
     if others := [name for name in facts["server_channels"] if name not in opened]:
         lines.append(f"not opened  {' '.join(others)}")

@@ -11,6 +11,7 @@ from peer.usbredir_guest import ScriptedDevice
 
 import spicetui
 from spicetui import DeviceInfo, EndpointInfo, InterfaceInfo, Transfer, TransferStatus, UsbError, UsbState
+from spicetui.cli.info import collect, describe
 from spicetui.protocol.usbredir_actions import State
 from spicetui.wire.usb import Speed, TransferType
 
@@ -101,6 +102,12 @@ async def test_a_keyboard_types(private: Path, unix: bool) -> None:
             keyboard = Keyboard()
             attachment = await client.usb.attach(keyboard, SECONDS)
             assert attachment.channel.host.peer_version.startswith("qemu usb-redir guest")
+            facts = collect(client)
+            assert facts["usb_slots"][0]["answers"]
+            assert "ids_64bits" in facts["usb_slots"][0]["capabilities"]
+            assert "USB slot    0  qemu usb-redir guest" in describe(facts)
+            [channel] = [channel for channel in facts["channels"] if channel["type"] == "usbredir"]
+            assert channel["used"] == ["data_compress_lz4"]
             await reset_and_use(machine, attachment)
             await asyncio.to_thread(machine.wait_firmware, BOOT_MENU)
             await keyboard.press(ESCAPE)
