@@ -108,6 +108,7 @@ async def test_a_keyboard_types(private: Path, unix: bool) -> None:
             assert "USB slot    0  qemu usb-redir guest" in describe(facts)
             [channel] = [channel for channel in facts["channels"] if channel["type"] == "usbredir"]
             assert channel["used"] == ["data_compress_lz4"]
+            await asyncio.to_thread(machine.wait_firmware, BOOT_MENU)  # of the start without a keyboard
             await reset_and_use(machine, attachment)
             await asyncio.to_thread(machine.wait_firmware, BOOT_MENU)
             await keyboard.press(ESCAPE)
