@@ -299,6 +299,14 @@ class FileQueue:
         finally:
             self._pumping = False
 
+    def fail_all(self, reason: str, advice: str = "") -> None:
+        """Gives up what is not finished: whoever owns the queue waits no longer for an agent or a session."""
+        self.detach()
+        for file in self.files:
+            if not file.finished:
+                self._end(file, TransferState.FAILED, reason, advice)
+        self._tell()
+
     def retry(self, file: QueuedFile) -> None:
         """Sends one that has failed or was cancelled again, from its beginning."""
         if file.state not in (TransferState.FAILED, TransferState.CANCELLED):

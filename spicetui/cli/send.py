@@ -7,37 +7,50 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from ..diagnostics import printable
-from ..errors import AgentError, SpiceError
+from ..errors import AgentError
 from .exits import FAILED, OK, UsageError, complain
 from .options import add_common, add_target, start_log
 from .run import run_async
 
 if TYPE_CHECKING:
-    from ..agent.files import Transfer
-    from ..interfaces import TransferProgress
+    from ..agent.gather import Gathered
+    from ..agent.queue import FileQueue, QueuedFile
+    from ..client import Client
+    from .transfer_bars import Bars
 
 USAGE = "TARGET PATH... [options]"
 EPILOG = """\
 examples:
   spicetui send localhost:5900 notes.txt photos/*.jpg
+  spicetui send vm -r photos --limit 500k
 
 The guest's agent puts them where it is told to, mostly into the folder for downloads or on the desktop. It needs a user
-who is logged in there."""
+who is logged in there. It knows no folders: -r sends the files in a folder without it."""
 
-#: Seconds between two pictures of the bar.
-REDRAW = 0.1
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 
-BAR = 24
+
+def rate(text: str) -> float:
+    """``500k``, ``1.5M``, ``2MiB``: bytes a second. Raises ArgumentTypeError."""
+    number = text.strip().lower().removesuffix("/s").removesuffix("b")
+    unit = number.lstrip("0123456789.")
+    try:
+        found = float(number.removesuffix(unit)) * _UNITS[unit.strip()]
+    except (ValueError, KeyError):
+        found = 0.0
+    if not 0 < found < 1e15:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate such as 500k or 2M (bytes a second)")
+    return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file")
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file, or a pattern in quotes")
+    parser.add_argument("-r", "--recursive", action="store_true", help="send the files in folders, without the folders")
+    parser.add_argument("--limit", metavar="RATE", type=rate, help="at most so many bytes a second: 500k, 2M")
     parser.add_argument("--json", action="store_true", help="tell the end of each file, one JSON object a line")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_common(parser)
@@ -46,112 +59,135 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.read_only:
         raise UsageError("--read-only keeps files from being sent; leave it out")
-    paths = [Path(path) for path in arguments.paths]
-    for path in paths:
-        if path.is_dir():
-            raise UsageError(f"{path} is a folder; give the files in it")
-        path.stat()
+    found = look(arguments.paths, arguments.recursive)
     start_log(arguments)
-    return run_async(send(arguments, paths))
+    return run_async(send(arguments, found))
 
 
-class Bar:
-    """One line that tells how far all files have come; shown on a terminal only."""
+def look(paths: list[str], recursive: bool) -> Gathered:
+    """The files that are meant. Raises UsageError or AgentError for the first that cannot be sent."""
+    from ..agent.gather import FOLDER, gather
 
-    def __init__(self, sizes: Sequence[int], out: TextIO, shown: bool) -> None:
-        self.count = len(sizes)
-        self.total = sum(sizes)
-        self.shown = shown
-        self.finished = 0
-        self._out = out
-        self._bytes: dict[int, int] = {}
-        self._name = ""
-        self._began = time.monotonic()
-        self._drawn = 0.0
-
-    def progress(self, number: int, progress: TransferProgress) -> None:
-        self._bytes[number] = progress.bytes_sent
-        self._name = progress.file_name
-        now = time.monotonic()
-        if self.shown and now - self._drawn >= REDRAW:
-            self._drawn = now
-            self._out.write("\r" + self.line(now) + "\x1b[K")
-            self._out.flush()
-
-    def line(self, now: float) -> str:
-        done = sum(self._bytes.values())
-        share = done / self.total if self.total else 1.0
-        rate = done / max(now - self._began, 0.001)
-        left = f"{(self.total - done) / rate:.0f} s left" if rate and done < self.total else ""
-        bar = ("█" * round(share * BAR)).ljust(BAR, "░")
-        what = f"{self.finished}/{self.count} files" if self.count > 1 else printable(self._name, 24)
-        return f"{bar} {share:4.0%}  {size(done)} of {size(self.total)}  {size(rate)}/s  {left:<12} {what}"
-
-    def clear(self) -> None:
-        if self.shown:
-            self._out.write("\r\x1b[K")
-            self._out.flush()
+    found = gather(paths, inside=recursive)
+    for path, reason, advice in found.problems:
+        if reason == FOLDER:
+            raise UsageError(f"{path}: {reason}; pack it, or give -r for the files in it")
+        raise AgentError(f"{path}: {reason}" + (f"; {advice}" if advice else ""))
+    if not found.files:
+        raise AgentError("there is no file in it; nothing was sent")
+    return found
 
 
-def size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"
-
-
-async def send(arguments: argparse.Namespace, paths: Sequence[Path]) -> int:
+async def send(arguments: argparse.Namespace, found: Gathered) -> int:
+    from ..agent.files import SWITCHED_OFF
+    from ..agent.queue import FileQueue
     from .session import session
 
-    bar = Bar([path.stat().st_size for path in paths], sys.stderr, sys.stderr.isatty() and not arguments.quiet)
+    queue = FileQueue(digest=arguments.json)
+    queue.limit = arguments.limit
     async with session(arguments, only=()) as client:
         await client.main.wait_agent(arguments.timeout)
         if client.file_transfer is None:
-            raise AgentError("file transfer is switched off in the guest or its server")
+            raise AgentError(f"{SWITCHED_OFF}; switch it on there, or share a folder")
         began = time.monotonic()
-        transfers = []
-        for number, path in enumerate(paths):
-
-            def progress(told: TransferProgress, number: int = number) -> None:
-                bar.progress(number, told)
-
-            transfers.append(client.file_transfer.send_file(path, progress, digest=arguments.json))
-        failed = 0
+        files = [queue.add(path, size) for path, size in found.files]
+        bars = _bars(queue) if sys.stderr.isatty() and not arguments.quiet else None
+        words = ""
         try:
-            for transfer in transfers:
-                failed += not await _finished(transfer, bar, arguments, began)
+            queue.attach(client.main.agent.files)
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(_watch(queue, client, arguments.timeout, bars))
+                failed = 0
+                for file in files:
+                    await file.wait()
+                    failed += not _tell(file, arguments.json, began, bars)
+                watching.cancel()
+            words = _summary(files, failed, time.monotonic() - began)
         finally:
-            bar.clear()
-    if bar.shown and failed < len(paths):
-        sent = sum(one.total_size for one in transfers if one.error is None)
-        spent = time.monotonic() - began
-        complain(f"{len(paths) - failed} of {len(paths)} sent, {size(sent)} in {spent:.1f} s")
+            queue.cancel_all()
+            if bars is not None:
+                bars.close(words)
+    if bars is not None and failed < len(files):
+        complain(words)
     return FAILED if failed else OK
 
 
-async def _finished(transfer: Transfer, bar: Bar, arguments: argparse.Namespace, began: float) -> bool:
-    """The end of one file, told; whether the guest has it."""
-    error: str | None = None
+def _bars(queue: FileQueue) -> Bars:
+    from .transfer_bars import Bars
+
+    return Bars(queue, sys.stderr)
+
+
+async def _watch(queue: FileQueue, client: Client, patience: float, bars: Bars | None) -> None:
+    """Gives the files up when the session ends, or its agent stays away."""
+    changed = asyncio.Event()
+    stop_watching = queue.watch(changed.set)
+    closed = asyncio.ensure_future(client.wait_closed())
+    closed.add_done_callback(lambda _: changed.set())
     try:
-        await transfer.wait()
-    except SpiceError as failure:
-        error = str(failure)
-    except OSError as failure:
-        error = f"{transfer.path}: {(failure.strerror or str(failure)).lower()}"
-    bar.finished += 1
-    if arguments.json:
+        while True:
+            changed.clear()
+            if closed.done():
+                error = closed.exception() if not closed.cancelled() else None
+                queue.fail_all(f"the session has ended: {error or 'the server closed it'}", "connect and send again")
+                return
+            if not queue.blocked:
+                await changed.wait()
+                continue
+            reason = queue.blocked
+            _say(bars, f"waiting: {reason}")
+            try:
+                async with asyncio.timeout(patience):
+                    while queue.blocked and not closed.done():
+                        changed.clear()
+                        await changed.wait()
+            except TimeoutError:
+                gone, _, advice = reason.partition("; ")
+                queue.fail_all(f"{gone}, and none has come within {patience:g} seconds", advice)
+                return
+    finally:
+        stop_watching()
+        closed.cancel()
+
+
+def _say(bars: Bars | None, text: str) -> None:
+    if bars is not None:
+        bars.say(f"spicetui: {text}")
+    else:
+        complain(text)
+
+
+def _tell(file: QueuedFile, as_json: bool, began: float, bars: Bars | None) -> bool:
+    """The end of one file; whether the guest has it."""
+    error = None
+    if file.reason:
+        error = f"{file.name}: {file.reason}" + (f"; {file.advice}" if file.advice else "")
+    if as_json:
         told = {
-            "path": str(transfer.path),
-            "bytes": transfer.bytes_sent,
-            "sha256": transfer.sha256,
+            "path": str(file.path),
+            "bytes": file.bytes_sent,
+            "sha256": file.sha256,
             "seconds": round(time.monotonic() - began, 3),
+            "note": file.note or None,
             "error": error,
         }
-        bar.clear()
-        print(json.dumps(told), flush=True)
+        line = json.dumps(told)
+        if bars is not None and sys.stdout.isatty():
+            bars.say(line)
+        else:
+            print(line, flush=True)
     if error is not None:
-        bar.clear()
-        complain(error)
-    await asyncio.sleep(0)
+        _say(bars, error)
+    elif file.note and not as_json:
+        _say(bars, f"{file.name}: {file.note}")
     return error is None
+
+
+def _summary(files: list[QueuedFile], failed: int, seconds: float) -> str:
+    from .transfer_bars import size
+
+    sent = sum(file.size for file in files if not file.reason)
+    what = f"{len(files) - failed} of {len(files)} sent" if len(files) > 1 else f"{printable(files[0].name, 60)} sent"
+    if failed and len(files) == 1:
+        return f"{printable(files[0].name, 60)} was not sent"
+    return f"{what}, {size(sent)} in {seconds:.1f} s"
