@@ -55,6 +55,7 @@ async def run(
         if process.returncode is None:
             _kill(process)
             await asyncio.shield(process.wait())
+        process._transport.close()  # type: ignore[attr-defined]  # what is unread would keep its pipe open
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -17,7 +17,7 @@ MAX_BYTES = 750_000
 
 _NO_STRINGS = ("linux", "vt1", "vt2", "vt3", "vt4", "vt5", "ansi", "cons25", "cygwin", "sun")
 _TAKE = ("kitty", "ghostty", "foot", "wezterm", "alacritty", "contour", "rio")
-_PRIMARY = ("kitty", "ghostty", "foot", "wezterm", "alacritty", "xterm")
+_PRIMARY = ("kitty", "ghostty", "foot", "wezterm", "alacritty")
 _ANNOUNCED = 52  # in the answer to DA1
 
 
@@ -43,8 +43,9 @@ def sure(caps: Caps) -> bool:
 
 def has_primary(caps: Caps) -> bool:
     """Whether the terminal keeps the primary selection apart; others would set the clipboard."""
-    name = split_name(caps.name or caps.program)[0] or caps.term
-    return possible(caps) and not caps.tmux and name.startswith(_PRIMARY)
+    name = split_name(caps.name or caps.program)[0]
+    known = name == "xterm" or (name or caps.term).startswith(_PRIMARY)  # TERM=xterm is everybody's
+    return possible(caps) and not caps.tmux and known
 
 
 def write(data: bytes, caps: Caps, selection: str = "c") -> bytes:

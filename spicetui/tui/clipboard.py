@@ -72,7 +72,7 @@ class ClipboardService(Service):
         }
         self.desktop = desktop if desktop is not None else clipboard_desktop.find(os.environ)
         self.now: Callable[[], datetime] = datetime.now
-        self._tmux = clipboard_tmux.available(os.environ)
+        self.tmux = clipboard_tmux.available(os.environ)
         self.history = History()
         self.last: dict[Way, Entry] = {}  #: what happened last
         self.guest: dict[ClipboardSelection, Entry] = {}  #: what the guest has
@@ -103,9 +103,10 @@ class ClipboardService(Service):
 
     @property
     def words(self) -> str:
-        for way, what in ((Way.FROM_GUEST, "the guest has copied"), (Way.TO_GUEST, "offer to the guest?")):
-            if entry := self.waiting.get(way):
-                return f"{what} {entry.kinds}" if way is Way.FROM_GUEST else f"{what} {entry.kinds} copied here"
+        if entry := self.waiting.get(Way.FROM_GUEST):
+            return f"copied in the guest: {entry.kinds}, take it?"
+        if entry := self.waiting.get(Way.TO_GUEST):
+            return f"copied here: {entry.kinds}, offer it?"
         return ""
 
     def way_out(self, selection: ClipboardSelection = CLIPBOARD) -> str:
@@ -113,7 +114,7 @@ class ClipboardService(Service):
         ways = []
         if self.desktop is not None and self.desktop.has(selection):
             ways.append(f"the desktop here ({self.desktop.name})")
-        if self._tmux and selection is CLIPBOARD:
+        if self.tmux and selection is CLIPBOARD:
             ways.append("tmux")
         elif not ways and self._terminal_takes(selection):
             ways.append("the terminal" if osc52.sure(self.app.caps) else "the terminal, if it takes it")
@@ -243,7 +244,8 @@ class ClipboardService(Service):
         if policy is Policy.ASK:
             if selection is CLIPBOARD:
                 self.waiting[Way.FROM_GUEST] = entry
-                self.app.say(f"The guest has copied {entry.kinds}; take it in the clipboard panel")
+                if self.app.dock.panel_id != "clipboard":
+                    self.app.say(f"The guest has copied {entry.kinds}; take it in the clipboard panel")
             return
         task = self._start(self._pass_on(entry, asked=False))
         self._taking[selection] = task
@@ -277,7 +279,7 @@ class ClipboardService(Service):
         self._remember(entry)
         self.history.bound()
         if format is entry.format:
-            self._note(entry, f"in the panel, {human_bytes(len(data))}")
+            self._note(entry, "in the panel")
         self.changed()
         return data
 
@@ -291,7 +293,7 @@ class ClipboardService(Service):
         """From the guest to where it can be pasted here."""
         desktop = self.desktop is not None and self.desktop.images and self.desktop.has(entry.selection)
         if not asked and entry.format in IMAGES and not desktop:
-            self._note(entry, "a picture, in the panel")  # which gets it when it is looked at
+            self._note(entry, "a picture, for the panel")  # which gets it when it is looked at
             self._remember(entry)
             return
         if entry.format is FILES or entry.format is None:
@@ -331,7 +333,7 @@ class ClipboardService(Service):
         self, selection: ClipboardSelection, data: bytes, taken: list[str], refused: list[str]
     ) -> None:
         driver, caps = self.app.terminal_driver, self.app.caps
-        if selection is CLIPBOARD and self._tmux:
+        if selection is CLIPBOARD and self.tmux:
             try:
                 await clipboard_tmux.load(data)
             except ToolError as error:
@@ -576,7 +578,7 @@ class ClipboardService(Service):
 
     async def _read_terminal(self) -> bytes:
         driver = self.app.terminal_driver
-        if self._tmux:
+        if self.tmux:
             return await clipboard_tmux.show(MAX_BYTES)
         if driver is None or not self.can_ask_terminal:
             raise AgentError("This terminal has no clipboard that could be asked for")

@@ -77,6 +77,8 @@ class Terminal:
         self.keyboard: list[int] = []
         self.title = ""
         self.clipboard = b""
+        self.clipboards: dict[str, bytes] = {}  # by the letter of the selection, as they were set
+        self.clipboard_queries = 0
         self.received = bytearray()
         self.sixels = 0  # pictures that came
         self.problems: list[str] = []  # what a real terminal would have passed over, or shown wrongly
@@ -359,6 +361,8 @@ class Terminal:
                 for inner in self._inner.feed(body[5:]):
                     if isinstance(inner, String) and inner.kind == "apc" and inner.body.startswith(b"G"):
                         self._kitty(inner.body[1:])
+                    elif isinstance(inner, String) and inner.kind == "osc" and inner.body.startswith(b"52;"):
+                        self._selection(inner.body[3:], self.personality.outer or self.personality)
                     else:
                         self.problems.append(f"passed through: {inner!r:.60}")
         elif token.kind == "dcs":
@@ -380,12 +384,7 @@ class Terminal:
             words = "/".join(color[place : place + 2] * 2 for place in (0, 2, 4))
             self.answer(b"\x1b]%s;rgb:%s\x1b\\" % (code, words.encode()))
         elif code == b"52":
-            data = rest.partition(b";")[2]
-            if data == b"?":
-                if self.personality.clipboard == "read":
-                    self.answer(b"\x1b]52;c;" + base64.b64encode(self.clipboard) + b"\x1b\\")
-            elif self.personality.clipboard:
-                self.clipboard = base64.b64decode(data)
+            self._selection(rest, self.personality)
         elif code == b"1337" and self.personality.iterm:
             inline = self._files.handle(rest, self.cell, (self.screen.columns, self.screen.lines))
             if inline is not None:
@@ -394,6 +393,15 @@ class Terminal:
                 self.screen.cursor.x = min(x + inline.columns, self.screen.columns - 1)
                 if inline.stays:
                     self.screen.cursor.x, self.screen.cursor.y = x, y
+
+    def _selection(self, body: bytes, personality: Personality) -> None:
+        letter, _, data = body.partition(b";")
+        if data == b"?":
+            self.clipboard_queries += 1
+            if personality.clipboard == "read":
+                self.answer(b"\x1b]52;%s;%s\x1b\\" % (letter, base64.b64encode(self.clipboard)))
+        elif personality.clipboard:
+            self.clipboards[letter.decode()] = self.clipboard = base64.b64decode(data, validate=True)
 
     def _sixel(self, parameters: str, data: bytes) -> None:
         registers = self.personality.registers or 256

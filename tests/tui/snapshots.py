@@ -17,9 +17,9 @@ SIZES = ((80, 24), (160, 48))  #: terminals in which every panel is looked at
 
 
 def dock_text(app: Running) -> str:
-    """What the terminal shows where the dock is."""
+    """What the terminal shows where the dock is, below the names of the panels, which become more."""
     region = app.app.dock.region
-    rows = app.terminal.screen.display[region.y : region.bottom]
+    rows = app.terminal.screen.display[region.y + 1 : region.bottom]
     return "\n".join(row[region.x : region.right].rstrip() for row in rows) + "\n"
 
 

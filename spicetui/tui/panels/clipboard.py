@@ -11,7 +11,7 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-LINES = 6  # of a text that is shown
+LINES = 5  # of a text that is shown
 
 _SELECTIONS = (
-    (ClipboardSelection.CLIPBOARD, "Clipboard"),
-    (ClipboardSelection.PRIMARY, "Selection"),
+    (ClipboardSelection.CLIPBOARD, "clipboard"),
+    (ClipboardSelection.PRIMARY, "selection"),
 )
 
 
@@ -46,8 +46,8 @@ class ClipboardPanel(Panel):
         Binding("g", "give", "to guest"),
         Binding("t", "text", "text"),
         Binding("f", "file", "file"),
-        Binding("d", "desktop", "desktop's"),
-        Binding("r", "terminal", "terminal's"),
+        Binding("d", "desktop", "from desktop"),
+        Binding("r", "terminal", "from terminal"),
         Binding("1", "policy('FROM_GUEST')", "", key_display="1 2"),
         Binding("2", "policy('TO_GUEST')", "directions", key_display="1 2"),
         Binding("x", "clear", "clear"),
@@ -55,16 +55,21 @@ class ClipboardPanel(Panel):
         Binding("n", "answer(False)", "", show=False),
     ]
     DEFAULT_CSS = """
-    ClipboardPanel .first { margin-top: 0; }
-    ClipboardPanel #waiting { height: auto; background: $warning 20%; display: none; }
+    ClipboardPanel #waiting { background: $warning 20%; display: none; }
     ClipboardPanel #waiting > Line { width: 1fr; }
-    ClipboardPanel #text { max-height: 6; background: $boost; }
-    ClipboardPanel #history { height: auto; max-height: 8; border: none; padding: 0; background: $surface; }
+    ClipboardPanel #text { max-height: 5; background: $boost; }
+    ClipboardPanel Picture { height: 7; }
+    ClipboardPanel #history {
+        height: auto; min-height: 1; max-height: 20; border: none; padding: 0; background: $surface;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     ClipboardPanel #history:focus { border: none; }
     ClipboardPanel .direction > Line { width: 1fr; }
-    ClipboardPanel .direction > Button { width: 5; margin-right: 1; }
-    ClipboardPanel .row > Label, ClipboardPanel .row > .name { width: 6; color: $text-muted; }
-    ClipboardPanel .row > Input { width: 1fr; }
+    ClipboardPanel .direction > Button { width: 5; min-width: 5; padding: 0; }
+    ClipboardPanel .row > .name { width: 6; color: $text-muted; }
+    ClipboardPanel .row > Input { width: 1fr; background: $boost; }
+    ClipboardPanel Button { background: $panel; }
+    ClipboardPanel Button:hover, ClipboardPanel Button:focus { background: $accent; }
     ClipboardPanel #old { width: 1fr; text-style: bold; }
     ClipboardPanel .titled { margin-top: 1; }
     ClipboardPanel #saving { display: none; }
@@ -83,43 +88,40 @@ class ClipboardPanel(Panel):
         return cast("ClipboardService", self.service)
 
     def compose(self) -> ComposeResult:
-        yield Static("In the guest", classes="heading first")
         for _, name in _SELECTIONS:
-            yield Line(id=f"has-{name.lower()}")
+            yield Line(id=f"has-{name}")
         with Horizontal(id="waiting", classes="row"):
             yield Line(id="question")
-            yield Button("Yes", id="yes")
-            yield Button("No", id="no")
+            yield Button("Yes", id="yes", compact=True)
+            yield Button("No", id="no", compact=True)
         yield Line(id="what", classes="titled")
         yield Static("", id="text", markup=False)
         yield Picture()
         with Horizontal(classes="row"):
-            yield Button("Copy here", id="copy")
-            yield Button("Save", id="save")
-            yield Button("To guest", id="give")
+            yield Button("Copy here", id="copy", compact=True)
+            yield Button("Save", id="save", compact=True)
+            yield Button("To guest", id="give", compact=True)
         with Horizontal(classes="row", id="saving"):
             yield Static("Save", classes="name")
             yield PathInput(id="path")
-        yield Static("To the guest", classes="heading")
-        with Horizontal(classes="row"):
+        with Horizontal(classes="row titled"):
             yield Static("Text", classes="name")
-            yield Input(id="typed", compact=True, placeholder="Enter offers it to the guest")
+            yield Input(id="typed", compact=True, placeholder="for the guest")
         with Horizontal(classes="row"):
             yield Static("File", classes="name")
-            yield PathInput(id="file", placeholder="a text or a picture")
+            yield PathInput(id="file", placeholder="a text or a picture for the guest")
         with Horizontal(classes="row"):
-            yield Button("The desktop's", id="desktop")
-            yield Button("The terminal's", id="terminal")
-        yield Static("Directions", classes="heading")
+            yield Button("From the desktop", id="desktop", compact=True)
+            yield Button("From the terminal", id="terminal", compact=True)
         for way in Way:
-            with Horizontal(classes="row direction"):
-                yield Button("", id=way.name)
+            first = " titled" if way is Way.FROM_GUEST else ""
+            with Horizontal(classes=f"row direction{first}"):
+                yield Button("", id=way.name, compact=True)
                 yield Line(id=f"last-{way.name}")
         with Horizontal(classes="row titled"):
             yield Line(id="old")
-            yield Button("Clear", id="clear")
-        with Vertical(classes="row"):
-            yield OptionList(id="history", compact=True)
+            yield Button("Clear", id="clear", compact=True)
+        yield OptionList(id="history", compact=True)
 
     def take_focus(self) -> None:
         self.query_one("#history").focus()
@@ -139,7 +141,7 @@ class ClipboardPanel(Panel):
     def show(self) -> None:
         clipboard = self.clipboard
         for selection, name in _SELECTIONS:
-            self.query_one(f"#has-{name.lower()}", Line).tell(f"{name}: {self._has(selection)}")
+            self.query_one(f"#has-{name}", Line).tell(f"The guest's {name}: {self._has(selection)}")
         self._show_question()
         entry = self.entry
         if entry is not None:
@@ -179,7 +181,9 @@ class ClipboardPanel(Panel):
         if way is not None:
             kinds = waiting[way].kinds
             words = (
-                f"Copied in the guest: {kinds}. Take it?" if way is Way.FROM_GUEST else f"Copied here: {kinds}. Offer?"
+                f"Copied in the guest: {kinds}. Take it?"
+                if way is Way.FROM_GUEST
+                else f"Copied here: {kinds}. Offer it?"
             )
             self.query_one("#question", Line).tell(words)
 
@@ -329,8 +333,8 @@ class ClipboardPanel(Panel):
             self.query_one("#saving").display = False
             self.take_focus()
         elif event.value:
-            event.input.clear()
             self.clipboard.start(self.clipboard.give_file(event.input.path))
+            event.input.clear()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "typed" and event.value and self.clipboard.offer(event.value.encode()):
