@@ -23,7 +23,8 @@ class FakePcsc:
         self.next_code = 0  #: of the next SCardTransmit
         self.connect_code = 0
         self._changed = threading.Condition()
-        self._cancelled = False
+        self._made = 0
+        self._cancelled: set[int] = set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(scard, name)
@@ -59,7 +60,8 @@ class FakePcsc:
         if not self.service:
             return scard.SCARD_E_NO_SERVICE, 0
         self.contexts += 1
-        return 0, self.contexts
+        self._made += 1
+        return 0, self._made
 
     def SCardReleaseContext(self, context: int) -> int:
         self.contexts -= 1
@@ -75,7 +77,7 @@ class FakePcsc:
     def SCardGetStatusChange(self, context: int, wait_ms: int, asked: Any) -> tuple[int, list[Any]]:
         def differs() -> bool:
             return (
-                self._cancelled
+                context in self._cancelled
                 or not self.service
                 or any(name not in self.cards or self._state(name) != state for name, state in asked)
             )
@@ -83,7 +85,7 @@ class FakePcsc:
         with self._changed:
             if not self._changed.wait_for(differs, wait_ms / 1000):
                 return scard.SCARD_E_TIMEOUT, []
-            if self._cancelled:
+            if context in self._cancelled:
                 return scard.SCARD_E_CANCELLED, []
             if not self.service:
                 return scard.SCARD_E_NO_SERVICE, []
@@ -94,7 +96,7 @@ class FakePcsc:
 
     def SCardCancel(self, context: int) -> int:
         with self._changed:
-            self._cancelled = True
+            self._cancelled.add(context)
             self._changed.notify_all()
         return 0
 
