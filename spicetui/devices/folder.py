@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import logger
-from ..errors import FeatureMissing, SpiceError
+from ..errors import FeatureMissing
 from ..features import sharing_missing
 from ..interfaces import FolderLink
 from .folder_activity import FolderActivity, FolderEvent
@@ -117,7 +117,7 @@ class SharedFolder:
             tree = Tree(self.limits)
             try:
                 for place, path in places.items():
-                    if place == () and not path.is_dir():
+                    if place == () and path.exists() and not path.is_dir():
                         raise NotADirectoryError(20, "not a folder", str(path))
                     await asyncio.to_thread(tree.mount, place, path, read_only=read_only)
                 for place, path in self._published.items():
@@ -158,16 +158,14 @@ class SharedFolder:
         self.path = None
         if tree is None:
             return
-        self._link.attach(None)
         for number in list(self._connections):
             self._close(number)
-            try:
-                self._link.end(number)
-            except SpiceError:
-                pass
-        tree.close()
+            self._link.end(number)
+        self._link.attach(None)
+        tree.closed = True  # what goes on for long looks at it
         for one in list(self._ending):
             await one.wait()
+        tree.close()
         if executor is not None:
             executor.shutdown(wait=False)
         self._changed()

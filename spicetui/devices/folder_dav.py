@@ -87,8 +87,18 @@ def application(tree: Tree, activity: FolderActivity) -> Callable[..., Iterable[
     }
     app: Any = WsgiDAVApp(config)
     app.provider_map["/"].set_prop_manager(_Properties(tree.limits))
-    found: Callable[..., Iterable[bytes]] = app
-    return found
+
+    def checked(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if ".." not in environ["PATH_INFO"].split("/"):
+            answer: Iterable[bytes] = app(environ, start_response)
+            return answer
+        # WsgiDAV would resolve it, or answer without the body that it announces.
+        activity.add(FolderAction.REFUSED, environ["PATH_INFO"].strip("/"), error="no name of a file")
+        body = b"No name of a file.\r\n"
+        start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return checked
 
 
 def told(action: Callable[P, T]) -> Callable[P, T]:
@@ -306,13 +316,13 @@ class _File(_Node, DAVNonCollection):  # type: ignore[misc]
 
     def end_write(self, *, with_errors: bool) -> None:
         if with_errors:
-            if self._writer is not None:
-                self._writer.abort()
             if self._made_now:
                 try:
                     self.provider.tree.delete(self.path)
                 except OSError:
                     pass
+            if self._writer is not None:
+                self._writer.abort()
 
     def copy_move_single(self, dest_path: str, *, is_move: bool) -> None:
         tree = self.provider.tree

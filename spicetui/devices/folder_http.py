@@ -167,6 +167,9 @@ class HttpConnection:
         if "\0" in path:
             await self._complain(400, "a path that is no UTF-8")
             return None
+        if sum(32 + len(name) + len(value) for name, value in request.headers) > self._limits.header_bytes:
+            await self._complain(431, "headers that are too long")
+            return None
         body = _Body(self)
         environ: dict[str, Any] = {
             "REQUEST_METHOD": request.method.decode(),
@@ -195,6 +198,9 @@ class HttpConnection:
             if key not in ("CONTENT_LENGTH", "CONTENT_TYPE"):
                 key = f"HTTP_{key}"
             environ[key] = value.decode("utf-8", "replace")
+        if chunked and environ.pop("CONTENT_LENGTH", None) is not None:
+            await self._complain(400, "two sizes of one body")
+            return None
         if environ["REQUEST_METHOD"] != "PUT" and not await self._take_body(environ, chunked):
             return None
         return environ
