@@ -56,6 +56,22 @@ def explain(error: BaseException) -> tuple[str, str]:
     return reason, advice
 
 
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
+
+
+def parse_rate(text: str) -> float:
+    """``500k``, ``1.5M``, ``2MiB/s``: bytes a second. Raises ValueError."""
+    number = text.strip().lower().removesuffix("/s").removesuffix("b")
+    unit = number.lstrip("0123456789.")
+    try:
+        found = float(number.removesuffix(unit)) * _UNITS[unit.strip()]
+    except (ValueError, KeyError):
+        found = 0.0
+    if not 0 < found < 1e15:
+        raise ValueError(f"{text!r} is no rate such as 500k or 2M (bytes a second)")
+    return found
+
+
 class Rate:
     """Bytes a second, over the last seconds."""
 

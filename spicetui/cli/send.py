@@ -30,20 +30,14 @@ examples:
 The guest's agent puts them where it is told to, mostly into the folder for downloads or on the desktop. It needs a user
 who is logged in there. It knows no folders: -r sends the files in a folder without it."""
 
-_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
-
 
 def rate(text: str) -> float:
-    """``500k``, ``1.5M``, ``2MiB``: bytes a second. Raises ArgumentTypeError."""
-    number = text.strip().lower().removesuffix("/s").removesuffix("b")
-    unit = number.lstrip("0123456789.")
+    from ..agent.queue import parse_rate
+
     try:
-        found = float(number.removesuffix(unit)) * _UNITS[unit.strip()]
-    except (ValueError, KeyError):
-        found = 0.0
-    if not 0 < found < 1e15:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate such as 500k or 2M (bytes a second)")
-    return found
+        return parse_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

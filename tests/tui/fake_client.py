@@ -6,11 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from spicetui.agent.files import FileTransfer
 from spicetui.canvas.surface import Surface
 from spicetui.errors import SpiceError
 from spicetui.geometry import Rect
@@ -136,10 +138,18 @@ class FakeDisplay:
         self.key = ChannelKey(ChannelType.DISPLAY, number)
 
 
+def no_files() -> FileTransfer:
+    """What takes files where there is no agent."""
+    agent: Any = SimpleNamespace(caps=frozenset(), connected=False, announced=False)
+    agent.link = SimpleNamespace(read_only=False)
+    return FileTransfer(agent)
+
+
 class FakeMain:
     name = "Fake machine"
 
     def __init__(self) -> None:
+        self.agent = SimpleNamespace(files=no_files())
         self.asked: list[Sequence[Monitor]] = []
 
     def set_monitors(self, monitors: Sequence[Monitor]) -> None:

@@ -27,7 +27,7 @@ from spicetui.wire import playback as playback_wire
 from spicetui.wire import record as record_wire
 from spicetui.wire.enums import AudioDataMode, AudioFormat
 
-from .fake_client import Desktop, FakeClient
+from .fake_client import Desktop, FakeClient, no_files
 from .running import Running, running
 from .snapshots import SIZES, check_panel
 from .test_app import status
@@ -42,6 +42,7 @@ class Agent:
 
     def __init__(self, can: bool) -> None:
         self.volume = SimpleNamespace(available=can)
+        self.files = no_files()
 
 
 class Main:
