@@ -57,7 +57,12 @@ def reason(error: Exception) -> str:
     """A MiniaudioError in words."""
     text = str(error.args[0] if error.args else error)
     code = error.args[1] if len(error.args) > 1 else None
-    known = {-401: "no sound server or card answers", -15: "the device is busy", -301: "the device was lost"}
+    known = {
+        -401: "no sound server or card answers",
+        -301: "the device was lost",
+        -15: "the device is busy",
+        -1: "the sound server has no device for it",
+    }
     return known.get(code, f"{text} ({code})") if isinstance(code, int) else text
 
 

@@ -37,6 +37,15 @@ LOOK = 0.1
 
 F_SETPIPE_SZ = 1031
 
+#: What sound servers and cards say, in the words that other ways have for it.
+KNOWN = {
+    "Connection refused": "no sound server answers",
+    "Host is down": "no sound server answers",
+    "No such entity": "the sound server has no device for it",
+    "Entity killed": "the device was taken away",
+    "Device or resource busy": "the device is busy",
+}
+
 
 class PipeStream:
     """Writes what the buffer has into a pipe; whoever reads it keeps the time."""
@@ -119,7 +128,9 @@ class Words:
             return "it has closed its input"
         self._thread.join(DEATH)
         lines = self._said.decode(errors="replace").replace("\r", "\n").strip().splitlines()
-        return lines[-1][:200] if lines else f"it has ended with status {status}"
+        if not lines:
+            return f"it has ended with status {status}"
+        return next((plain for words, plain in KNOWN.items() if words in lines[-1]), lines[-1][:200])
 
     def close(self) -> None:
         """Once the program has ended; one that it has left behind may hold the pipe still."""

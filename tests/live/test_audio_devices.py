@@ -186,6 +186,68 @@ async def test_a_sound_server_that_goes_and_comes(
         assert abs(tones.pitch(heard[-RATE // 4 :], RATE) - 440) < 8
 
 
+@pytest.mark.parametrize("player", PLAYERS)
+async def test_a_device_that_is_unplugged(
+    player: str, pulse: Pulse, program: Path, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only sink goes while it plays and comes back: a line each, and the session goes on meanwhile."""
+    monkeypatch.setattr(audio_output, "RETRY", 0.3)
+    monkeypatch.setattr(audio_output, "STALLED", 0.7)
+    sink = audio.choose(player)
+    assert isinstance(sink, Output)
+    async with connected(program, private, sink) as session:
+        notices = session.watcher.notices
+        await session.play(tones.tone(40))
+        await until(lambda: bool(sink.status().backend))
+        await asyncio.to_thread(pulse.control, "unload-module", "module-null-sink")
+        assert await session.watcher.until(lambda: len(notices) == 1), notices
+        assert notices[0].startswith("the sound device was lost (")
+        await until(lambda: sink.trouble == f"no sound device: {player}: the sound server has no device for it")
+        came = session.client.bytes_in
+        await until(lambda: session.client.bytes_in > came)
+        await asyncio.to_thread(pulse.control, "load-module", "module-null-sink", f"sink_name={SINK}", f"rate={RATE}")
+        assert await session.watcher.until(lambda: len(notices) == 2), notices
+        assert notices[1].endswith(" plays again")
+        assert sink.trouble == ""
+        with Monitor(pulse) as monitor:
+            await until(lambda: len(tones.trimmed(monitor.frames)) > RATE // 2)
+
+
+async def test_a_device_that_is_busy(
+    pulse: Pulse, program: Path, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A player that one may use at a time: the second waits for the first."""
+    monkeypatch.setattr(audio_output, "RETRY", 0.3)
+    lock = private / "lock"
+    script = private / "card"
+    script.write_text(
+        f"#!/bin/sh\nexec 9>{lock}\nflock -n 9 || {{ echo Device or resource busy >&2; exit 1; }}\n"
+        "exec pacat --raw --rate=$1 --channels=$2\n"
+    )
+    script.chmod(0o700)
+    way = f"cmd:{script} {{rate}} {{channels}}"
+    first, second = audio.choose(way), audio.choose(way)
+    assert isinstance(first, Output)
+    assert isinstance(second, Output)
+    async with connected(program, private, first) as session:
+        notices = session.watcher.notices
+        await session.play(tones.tone(30))
+        await until(lambda: bool(first.status().backend))
+        playback = session.client.playback
+        assert playback is not None
+        playback.attach(second)
+        try:
+            assert await session.watcher.until(lambda: len(notices) == 1), notices
+            assert notices[0].endswith(": the device is busy; the session goes on without sound")
+            assert first.trouble == ""
+            playback.detach(first)
+            await asyncio.to_thread(first.close)
+            assert await session.watcher.until(lambda: len(notices) == 2), notices
+            assert notices[1].endswith(" plays again")
+        finally:
+            await asyncio.to_thread(second.close)
+
+
 async def test_no_sound_server(program: Path, private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line, and video and everything else go on by the clock."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(private))
@@ -255,7 +317,7 @@ async def test_the_guest_hears_the_microphone(
     assert best >= 0.99
 
 
-async def until(holds: object, seconds: float = 20.0) -> None:
+async def until(holds: object, seconds: float = 60.0) -> None:
     assert callable(holds)
     async with asyncio.timeout(seconds):
         while not holds():
