@@ -277,6 +277,10 @@ class Link(BaseDriver):
         for service in self._services:
             getattr(service, name)(*told)
 
+    def usb_changed(self) -> None:
+        for service in self._services:  # which read the state: it need not be kept for others
+            service.usb_changed()
+
     def agent_ready(self, caps: frozenset[int]) -> None:
         self._pass("agent_ready", caps)
 

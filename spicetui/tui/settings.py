@@ -29,4 +29,6 @@ class Settings:
     clipboard_from_guest: str = "on"
     paste: str = "shift+insert"  #: pressed in the guest when something is pasted here; or "off", "type"
     microphone: str = "ask"  #: ``ask``, ``on`` or ``off``, and after a colon what it hears
+    usb_auto_connect: str | None = None  #: a filter: what of it is plugged in goes to the machine
+    usb_redirect: str | None = None  #: a filter: what of it is there at first goes to the machine
     volume_sync: bool = False  #: one volume here and in the machine
