@@ -46,6 +46,7 @@ from .settings import Settings
 from .sound import SoundService
 from .special_keys import SPECIAL_KEYS, SpecialKeys
 from .typist import PastePlan
+from .usb import UsbService
 from .viewport import VMView
 from .widgets.menu import CommandMenu
 from .widgets.region import RegionFrame
@@ -109,7 +110,8 @@ class SpiceApp(App[int]):
         self.link.clipboard = self.shared_clipboard
         self.resizing = Resizing(self)
         self.sound: SoundService = SoundService(self)
-        return (self.resizing, self.shared_clipboard, self.sound)
+        self.usb = UsbService(self)
+        return (self.resizing, self.shared_clipboard, self.sound, self.usb)
 
     # life
 

@@ -26,6 +26,7 @@ class PanelEntry(NamedTuple):
 PANELS: tuple[PanelEntry, ...] = (
     PanelEntry("clipboard", "Clipboard", "b", "clipboard", "ClipboardPanel"),
     PanelEntry("sound", "Sound", "M", "sound", "SoundPanel"),
+    PanelEntry("usb", "USB", "u", "usb", "UsbPanel"),
 )
 
 BY_ID = {entry.id: entry for entry in PANELS}
