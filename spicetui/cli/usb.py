@@ -171,7 +171,10 @@ class Events(BaseDriver):
 
     def usb_changed(self) -> None:
         for number, attachment in enumerate(self.attachments):
-            if self._told.get(number) != attachment.state:
+            if number not in self._told:
+                self._told[number] = "attached"  # the guest may be quicker to use it than this is told
+                self.tell("attached", number, slot=attachment.slot)
+            if self._told[number] != attachment.state:
                 self._told[number] = attachment.state
                 more = {"reason": attachment.reason} if attachment.ended else {"slot": attachment.slot}
                 self.tell(attachment.state.value.replace(" ", "_"), number, **more)

@@ -104,6 +104,11 @@ class BulkOnly:
         self._jobs: deque[Job] = deque()
         self._running: Job | None = None
 
+    @property
+    def busy(self) -> bool:
+        """A job runs or waits."""
+        return self._running is not None or bool(self._jobs)
+
     # --- what comes in
 
     def submit(self, transfer: Transfer) -> None:

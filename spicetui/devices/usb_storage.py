@@ -318,7 +318,7 @@ class MassStorage:
             self_powered = 0xC0
             return struct.pack("<BBHBBBBB", 9, kind, 9 + len(parts), 1, 1, 0, self_powered, 0) + parts
         if kind == OBJECT_STORE and usb3:
-            usb2_extension = struct.pack("<BBBI", 7, 16, 2, 0)
+            usb2_extension = struct.pack("<BBBI", 7, 16, 2, 2)
             super_speed = struct.pack("<BBBBHBBH", 10, 16, 3, 0, 0x000E, 1, 10, 32)
             return struct.pack("<BBHB", 5, OBJECT_STORE, 22, 2) + usb2_extension + super_speed
         if kind == STRING and index == 0:

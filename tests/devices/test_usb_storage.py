@@ -146,7 +146,7 @@ async def test_descriptors_of_usb_3(image: Path, host: Host) -> None:
         "07 05 81 02 0004 00  06 30 0f 00 0000  07 05 02 02 0004 00  06 30 0f 00 0000"
     )
     store = (await host.control(device, 0x80, 6, 0x0F00, 255))[1]
-    assert store == bytes.fromhex("05 0f 1600 02  07 10 02 00000000  0a 10 03 00 0e00 01 0a 2000")
+    assert store == bytes.fromhex("05 0f 1600 02  07 10 02 02000000  0a 10 03 00 0e00 01 0a 2000")
     for value in (0x0600, 0x0700):
         assert (await host.control(device, 0x80, 6, value, 255))[0] is TransferStatus.STALL
     assert (await host.control(device, 0x00, 0x31, 40))[0] is TransferStatus.SUCCESS

@@ -111,11 +111,11 @@ class Shell:
         self._line = line
         self._line.read_through(READY, seconds)
 
-    def run(self, command: str) -> bytes:
+    def run(self, command: str, seconds: float = DEADLINE) -> bytes:
         """What a command of one line prints."""
         self._line.send(b"printf 'begin\\n'; " + command.encode() + b"; printf '\\ndone\\n'\n")
         self._line.read_through(b"begin\n")
-        return self._line.read_through(b"\ndone\n").removesuffix(b"\ndone\n")
+        return self._line.read_through(b"\ndone\n", seconds).removesuffix(b"\ndone\n")
 
     def show(self, text: str) -> None:
         """Writes to the console that the screen shows; backslashes as printf has them."""

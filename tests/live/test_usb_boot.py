@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -15,6 +19,7 @@ from spicetui.devices.usb_storage import MassStorage
 from spicetui.wire import vmc
 
 from . import library, usb_images
+from .cli import Cli, target
 from .qemu import Qemu
 
 CONTROLLERS = {"xhci": "qemu-xhci", "ehci": "usb-ehci", "uhci": "piix3-usb-uhci"}
@@ -71,7 +76,8 @@ async def attach_and_boot(machine: Qemu, *devices: MassStorage, paused: bool = F
     """The firmware looks for devices once, so it is made to look again when they are there."""
     async with await library.connect(machine.address()) as client:
         assert client.usb is not None
-        attaching = [asyncio.ensure_future(client.usb.attach(device, 60)) for device in devices]
+        slots = zip(client.usb.slots, devices, strict=False)
+        attaching = [asyncio.ensure_future(slot.attach(device, 60)) for slot, device in slots]
         if paused:
             # Nothing of the guest answers: a machine that stands still reads no channel either.
             await asyncio.wait(attaching, timeout=0.2)
@@ -109,6 +115,13 @@ async def test_a_cd_boots(controller: str, unix: bool, private: Path, compressed
     assert bool(compressed.sent["CompressedData"]) is not unix
 
 
+async def test_a_usb_3_disk_boots(private: Path) -> None:
+    path = usb_images.boot_disk(private, "the USB 3 disk")
+    with Qemu(private, extra=slots("xhci")) as machine:
+        told = await attach_and_boot(machine, MassStorage.disk(path, writable=True, usb3=True))
+    assert told == ("the USB 3 disk", "DONE")
+
+
 async def test_a_machine_that_is_paused_first(private: Path) -> None:
     path = usb_images.boot_disk(private, "after a pause")
     with Qemu(private, extra=["-S", *slots("xhci")]) as machine:
@@ -123,3 +136,68 @@ async def test_a_write_protected_disk_and_a_cd_at_once(private: Path) -> None:
         told = await attach_and_boot(machine, MassStorage.disk(disk), MassStorage.cd(cd))
     assert told == ("the disk", "FAILED")
     assert disk.read_bytes() == before
+
+
+class Attaching:
+    """``usb attach`` as a process, and its events."""
+
+    def __init__(self, cli: Cli, machine: Qemu, *words: str) -> None:
+        command = [sys.executable, "-m", "spicetui", "usb", "attach", target(machine.address()), *words, "--json"]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            command, cwd=cli.directory, env=cli.environment(), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The next one of that name."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            told: dict[str, Any] = json.loads(line)
+            if told["event"] == name:
+                return told
+        raise AssertionError(f"no {name}: {self.process.communicate()[1]}")
+
+    def say(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+
+def test_the_command_attaches_until_it_is_interrupted(private: Path, cli: Cli) -> None:
+    disk, cd = usb_images.boot_disk(private, "by the command"), private / "data.iso"
+    cd.write_bytes(bytes(100 * 2048))  # nothing to boot: the slots are taken in the order that they come up in
+    with Qemu(private, extra=slots("xhci", 2)) as machine:
+        words = ("--disk", str(disk), "--writable", "--cd", str(cd), "--control", "--usb3", "--timeout", "60")
+        with Attaching(cli, machine, *words) as attaching:
+            first, second = attaching.event("attached"), attaching.event("attached")
+            assert (first["number"], first["kind"], first["image"]) == (0, "disk", str(disk))
+            assert (second["number"], second["kind"], second["image"]) == (1, "cd", str(cd))
+            assert {first["slot"], second["slot"]} == {0, 1}
+            other = cli.run("usb", "attach", target(machine.address()), "--disk", str(disk))
+            assert other.status == 1
+            assert other.error_lines == [f"spicetui: {disk}: another program writes to it; end that, or attach a copy"]
+            machine.qmp("system_reset")
+            assert read_boot(machine) == ("by the command", "DONE")
+            attaching.say("eject 1")
+            assert attaching.event("removed")["number"] == 1
+            attaching.say(f"insert 1 {cd}")
+            assert attaching.event("inserted")["image"] == str(cd)
+            attaching.process.send_signal(signal.SIGINT)
+            ended = {attaching.event("detached")["number"] for _ in range(2)}
+            assert ended == {0, 1}
+            assert attaching.process.wait(60) == 130
+            assert attaching.process.stderr is not None
+            assert attaching.process.stderr.read() == ""
+        again = cli.run("usb", "attach", target(machine.address()), "--cd", str(cd), "--seconds", "2")
+        assert (again.status, again.stderr) == (0, "")
+        assert again.stdout.splitlines()[0] in [f"attached: cd {cd}, slot {slot}" for slot in (0, 1)]
+    image = disk.read_bytes()
+    assert image[64 * 512 : 72 * 512] == image[512 : 9 * 512]
