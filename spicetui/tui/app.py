@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.color import ColorSystem
+from textual import events
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
@@ -45,8 +46,8 @@ from .sessions import Connect, Sessions
 from .settings import Settings
 from .sound import SoundService
 from .special_keys import SPECIAL_KEYS, SpecialKeys
+from .transfers import Transfers
 from .typist import PastePlan
-from .usb import UsbService
 from .viewport import VMView
 from .widgets.menu import CommandMenu
 from .widgets.region import RegionFrame
@@ -109,9 +110,9 @@ class SpiceApp(App[int]):
         self.shared_clipboard = ClipboardService(self)
         self.link.clipboard = self.shared_clipboard
         self.resizing = Resizing(self)
+        self.transfers = Transfers(self)
         self.sound: SoundService = SoundService(self)
-        self.usb = UsbService(self)
-        return (self.resizing, self.shared_clipboard, self.sound, self.usb)
+        return (self.resizing, self.shared_clipboard, self.transfers, self.sound)
 
     # life
 
@@ -363,19 +364,30 @@ class SpiceApp(App[int]):
         self.edge_pan.pointer(mapping, x, y)
 
     def take_paste(self, event: Paste) -> bool:
+        for_files = self.dock.active and self.dock.panel_id == "transfers" and self.screen is self.session_screen
         if not self.guest_has_keys:
-            return False
+            return for_files and self.transfers.take_paste(event.text, lambda: self._paste_here(event.text))
         if event.truncated:
             self.say("The pasted text is too long; its end is cut off", severity="warning")
-        if self.guest.live and self.shared_clipboard.take_paste(event.text):
+        elif self.guest.live and self.transfers.take_paste(event.text, lambda: self._paste_text(event.text)):
             return True
-        if self.guest.live and event.text:
-            plan = self.guest.plan(event.text)
+        self._paste_text(event.text)
+        return True
+
+    def _paste_here(self, text: str) -> None:
+        if self.terminal_driver is not None:
+            self.terminal_driver.process_message(events.Paste(text))
+
+    def _paste_text(self, text: str) -> None:
+        """Into the guest."""
+        if self.guest.live and self.shared_clipboard.take_paste(text):
+            return
+        if self.guest.live and text:
+            plan = self.guest.plan(text)
             if plan.questionable:
                 self.run_worker(self._ask_to_type(plan), name="paste")
             else:
                 self.guest.type(plan.text)
-        return True
 
     async def _ask_to_type(self, plan: PastePlan) -> None:
         self.guest.release()

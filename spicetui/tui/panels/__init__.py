@@ -25,8 +25,8 @@ class PanelEntry(NamedTuple):
 
 PANELS: tuple[PanelEntry, ...] = (
     PanelEntry("clipboard", "Clipboard", "b", "clipboard", "ClipboardPanel"),
+    PanelEntry("transfers", "Files", "e", "transfers", "TransfersPanel"),
     PanelEntry("sound", "Sound", "M", "sound", "SoundPanel"),
-    PanelEntry("usb", "USB", "u", "usb", "UsbPanel"),
 )
 
 BY_ID = {entry.id: entry for entry in PANELS}
