@@ -26,6 +26,7 @@ COMMANDS = (
     Command("listen", "listen", "Hear", "write what the guest plays to a WAV or Ogg file"),
     Command("speak", "speak", "Hear", "play a WAV file into the guest's microphone"),
     Command("send", "send", "Share", "send files to the guest by its agent"),
+    Command("share", "share", "Share", "show the guest a folder, and tell what it does in it"),
     Command("clipboard", "clipboard", "Share", "print the guest's clipboard, or put something into it"),
     Command("usb", "usb", "Share", "give the guest USB devices, real ones or disks and CDs made of files"),
     Command("smartcard", "smartcard", "Share", "give the guest a card reader, or a card of certificate files"),

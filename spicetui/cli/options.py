@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..connectors.targets import Target
     from ..session import Options
 
-CHANNEL_NAMES = ("main", "display", "inputs", "cursor", "playback", "record", "smartcard")
+CHANNEL_NAMES = ("main", "display", "inputs", "cursor", "playback", "record", "smartcard", "port", "webdav")
 COMPRESSIONS = ("auto_glz", "auto_lz", "quic", "glz", "lz", "lz4", "off")
 VIDEO_CODECS = ("mjpeg", "vp8", "vp9", "h264", "h265")
 VERIFY_MODES = ("hostname", "subject", "pubkey", "none")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..diagnostics import printable
 from ..errors import AgentError
 from .exits import FAILED, OK, UsageError, complain
-from .options import add_common, add_target, start_log
+from .options import add_common, add_target, seconds, start_log
 from .run import run_async
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ examples:
   spicetui send vm -r photos --limit 500k
 
 The guest's agent puts them where it is told to, mostly into the folder for downloads or on the desktop. It needs a user
-who is logged in there. It knows no folders: -r sends the files in a folder without it."""
+who is logged in there. It knows no folders: -r sends the files in a folder without it.
+
+--to-share needs no agent but spice-webdavd: files and whole folders appear in the guest's shared folder, read-only, and
+the command ends when the guest has fetched all of them (or after --seconds, with status 1 when something is left)."""
 
 
 def rate(text: str) -> float:
@@ -45,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a file, or a pattern in quotes")
     parser.add_argument("-r", "--recursive", action="store_true", help="send the files in folders, without the folders")
     parser.add_argument("--limit", metavar="RATE", type=rate, help="at most so many bytes a second: 500k, 2M")
+    parser.add_argument(
+        "--to-share", action="store_true", help="offer files and folders in the guest's shared folder instead"
+    )
+    parser.add_argument("--seconds", metavar="S", type=seconds, help="with --to-share: offer them so long at most")
     parser.add_argument("--json", action="store_true", help="tell the end of each file, one JSON object a line")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_common(parser)
@@ -53,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.read_only:
         raise UsageError("--read-only keeps files from being sent; leave it out")
+    if arguments.to_share:
+        from . import send_share
+
+        offered = send_share.check(arguments.paths)
+        start_log(arguments)
+        return run_async(send_share.send(arguments, offered))
     found = look(arguments.paths, arguments.recursive)
     start_log(arguments)
     return run_async(send(arguments, found))

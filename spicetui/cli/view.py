@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import SpiceError
 from .card_options import add_card_options, give_card, reader_maker
 from .commands import BY_NAME
 from .exits import UsageError
@@ -55,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whether the machine may hear it: asked when it listens, yes, or not asked (default ask); "
         "SOURCE: auto, miniaudio[:DEVICE], parec, pw-cat, arecord, cmd:COMMAND, file:PATH",
     )
+    folder = parser.add_argument_group("shared folder")
+    folder.add_argument("--share", metavar="DIR", help="show the guest this folder, over its WebDAV daemon")
+    folder.add_argument("--share-read-only", action="store_true", help="the guest may change nothing in it")
     cards = parser.add_argument_group("smartcards")
     cards.add_argument(
         "--smartcard",
@@ -88,6 +93,8 @@ def frames(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.share is not None and not Path(arguments.share).is_dir():
+        raise UsageError(f"{arguments.share}: there is no such folder")
     start_log(arguments, to_terminal=False)
     return run_async(view(arguments))
 
@@ -110,6 +117,8 @@ async def view(arguments: argparse.Namespace) -> int:
         client = await open_client(arguments, target, typed if typed is not None else password, driver)
         if card is not None:
             give_card(client, card)
+        if arguments.share is not None:
+            await share(client, driver, arguments.share, arguments.share_read_only)
         return client
 
     try:
@@ -131,6 +140,16 @@ async def view(arguments: argparse.Namespace) -> int:
         )
     finally:
         await target.aclose()
+
+
+async def share(client: Client, driver: Driver, path: str, read_only: bool) -> None:
+    """A folder that cannot be shared is told, and the machine is shown all the same."""
+    from .share import shared_folder
+
+    try:
+        await shared_folder(client).share(path, read_only=read_only)
+    except (SpiceError, OSError) as error:
+        driver.notice(f"{path} is not shared: {error}")
 
 
 def sink(spec: str | None) -> AudioSink | None:

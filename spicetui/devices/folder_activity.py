@@ -45,6 +45,7 @@ class FolderEvent:
     seconds: float = 0.0
     finished: bool = True
     error: str = ""
+    number: int = 0  #: counts up, so that each can be told once
 
     @property
     def rate(self) -> float:
@@ -63,6 +64,7 @@ class FolderActivity:
         self.files_written = 0
         self.deleted = 0
         self.refused = 0
+        self._last = 0
         self._changed = changed
         self._lock = threading.Lock()
         self._told = 0.0
@@ -86,7 +88,7 @@ class FolderActivity:
             if last is not None and (last.action, last.path, last.to, last.error) == (action, path, to, error):
                 last.time = time.time()  # a file manager asks for the same folder again and again
             else:
-                self.events.append(FolderEvent(action, path, time.time(), to, error=error))
+                self._append(FolderEvent(action, path, time.time(), to, error=error))
         self._tell()
 
     def begin(self, action: FolderAction, path: str, size: int | None, at: int = 0) -> Moving:
@@ -98,9 +100,14 @@ class FolderActivity:
                     event.finished = False
                     return Moving(self, event)
             event = FolderEvent(action, path, time.time(), bytes=at, size=size, finished=False)
-            self.events.append(event)
+            self._append(event)
         self._tell()
         return Moving(self, event)
+
+    def _append(self, event: FolderEvent) -> None:
+        self._last += 1
+        event.number = self._last
+        self.events.append(event)
 
     def moved(self, event: FolderEvent, count: int, seconds: float) -> None:
         with self._lock:
