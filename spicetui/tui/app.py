@@ -48,6 +48,7 @@ from .sound import SoundService
 from .special_keys import SPECIAL_KEYS, SpecialKeys
 from .transfers import Transfers
 from .typist import PastePlan
+from .usb import UsbService
 from .viewport import VMView
 from .widgets.menu import CommandMenu
 from .widgets.region import RegionFrame
@@ -112,7 +113,8 @@ class SpiceApp(App[int]):
         self.resizing = Resizing(self)
         self.transfers = Transfers(self)
         self.sound: SoundService = SoundService(self)
-        return (self.resizing, self.shared_clipboard, self.transfers, self.sound)
+        self.usb = UsbService(self)
+        return (self.resizing, self.shared_clipboard, self.transfers, self.sound, self.usb)
 
     # life
 

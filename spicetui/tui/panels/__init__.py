@@ -27,6 +27,7 @@ PANELS: tuple[PanelEntry, ...] = (
     PanelEntry("clipboard", "Clipboard", "b", "clipboard", "ClipboardPanel"),
     PanelEntry("transfers", "Files", "e", "transfers", "TransfersPanel"),
     PanelEntry("sound", "Sound", "M", "sound", "SoundPanel"),
+    PanelEntry("usb", "USB", "u", "usb", "UsbPanel"),
 )
 
 BY_ID = {entry.id: entry for entry in PANELS}
