@@ -416,7 +416,7 @@ async def test_a_screenshot_is_written(tmp_path: object, monkeypatch: pytest.Mon
 
 
 async def test_help_lists_every_command() -> None:
-    async with running(terminal=Terminal(80, 48)) as run:
+    async with running(terminal=Terminal(80, 64)) as run:
         await run.until_settled()
         run.type(b"\x1d?")
         await run.until(lambda: "Every key goes to the machine" in run.terminal.text)
