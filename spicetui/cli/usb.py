@@ -46,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("target", metavar="TARGET", nargs="?", help="the machine; spicetui --help lists the forms")
     parser.add_argument(
-        "devices", metavar="DEVICE", nargs="*", help="a device of this computer: VID:PID, BUS-ADDRESS or part of a name"
+        "devices",
+        metavar="DEVICE",
+        nargs="*",
+        default=[],
+        help="a device of this computer: VID:PID, BUS-ADDRESS or part of a name",
     )
     drives = parser.add_argument_group("drives that files become; each may be given several times")
     drives.add_argument(
