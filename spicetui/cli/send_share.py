@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..client import Client
     from ..devices.folder import SharedFolder
 
+#: Seconds for the guest's programs to close their connections; some keep them for later.
+LAST_SECONDS = 2.0
+
 #: More are not waited for one by one.
 MAX_FILES = 10_000
 
@@ -51,6 +54,8 @@ async def send(arguments: argparse.Namespace, paths: list[Path]) -> int:
             what = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             complain(f"in the guest at http://localhost:9843/ now: {what}; waiting until it has fetched them")
         fetched = await _wait(client, folder, arguments, {one.place: one for one in offered})
+        if len(fetched) == len(offered):
+            await _delivered(client, folder)
         await folder.stop()
     left = [one for one in offered if one.place not in fetched]
     for one in left:
@@ -102,6 +107,13 @@ async def _wait(
             break
     _line(shown, "")
     return fetched
+
+
+async def _delivered(client: Client, folder: SharedFolder) -> None:
+    """What was sent last is still on its way through the guest's daemon, which forgets it when this side goes."""
+    async for _ in changes(client, folder, LAST_SECONDS):
+        if not folder.connections:
+            return
 
 
 def _line(shown: bool, text: str) -> None:
