@@ -63,13 +63,15 @@ async def share(arguments: argparse.Namespace, path: Path, read_only: bool) -> i
         teller = Teller(arguments.json, arguments.quiet)
         await folder.share(path, read_only=read_only)
         teller.tell({"event": "shared", "path": str(path), "read_only": read_only}, f"sharing {path}")
-        async for _ in changes(client, folder, arguments.seconds):
-            teller.ready(folder.guest_ready)
-            for event in teller.news(folder):
+        try:
+            async for _ in changes(client, folder, arguments.seconds):
+                teller.ready(folder.guest_ready)
+                for event in teller.news(folder):
+                    teller.event(event)
+        finally:
+            await folder.stop()
+            for event in teller.news(folder, rest=True):
                 teller.event(event)
-        for event in teller.news(folder, rest=True):
-            teller.event(event)
-        await folder.stop()
         done = folder.activity
     if not arguments.quiet:
         complain(
