@@ -34,6 +34,8 @@ from .process import DEADLINE
 from .qemu import Qemu
 from .virtual_reader import NAME, VirtualReader
 
+pytestmark = pytest.mark.timeout(400)  # a guest without KVM, on a machine that has much else to do
+
 PASSPHRASE = "of the key's file"
 LOGIN = identity("login", rsa_key())
 SIGNING = identity("signing", ec_key())
