@@ -118,23 +118,27 @@ def list_devices(as_json: bool) -> int:
 async def attach(arguments: argparse.Namespace) -> int:
     from .session import session
 
-    devices = await _open_devices(arguments)
-    events = Events(arguments.json, devices)
-    async with session(arguments, events, only={"usbredir"}) as client:
-        if client.usb is None:
-            raise FeatureMissing("the server offers no USB redirection (no usbredir channel)")
-        async with _attached(client, devices, arguments.timeout, events):
-            with Control(arguments.control, events):
-                await _stay(client, events, arguments.seconds)
+    devices: list[UsbDevice] = []
+    try:
+        await _open_devices(arguments, devices)
+        events = Events(arguments.json, devices)
+        async with session(arguments, events, only={"usbredir"}) as client:
+            if client.usb is None:
+                raise FeatureMissing("the server offers no USB redirection (no usbredir channel)")
+            async with _attached(client, devices, arguments.timeout, events):
+                with Control(arguments.control, events):
+                    await _stay(client, events, arguments.seconds)
+    finally:
+        for device in devices:  # those that never came to be attached are open all the same
+            await device.close()
     for device in devices:
         if lost := getattr(device, "lost", ""):
             raise UsbError(lost)
     return OK
 
 
-async def _open_devices(arguments: argparse.Namespace) -> list[UsbDevice]:
+async def _open_devices(arguments: argparse.Namespace, found: list[UsbDevice]) -> None:
     """Checked before anything is connected. Raises UsbError, FeatureMissing."""
-    found: list[UsbDevice] = []
     for kind, path in arguments.drives:
         from ..devices.usb_storage import MassStorage
 
@@ -143,8 +147,8 @@ async def _open_devices(arguments: argparse.Namespace) -> list[UsbDevice]:
         else:
             drive = MassStorage.disk(path, writable=arguments.writable, usb3=arguments.usb3)
         assert drive.medium is not None
-        await asyncio.to_thread(drive.medium.open)
         found.append(drive)
+        await asyncio.to_thread(drive.medium.open)
     if arguments.devices:
         from ..devices.usb_device import make_device
         from ..devices.usb_real import find_device
@@ -156,7 +160,6 @@ async def _open_devices(arguments: argparse.Namespace) -> list[UsbDevice]:
             except UsbError as error:
                 final = any(one.final for one in listed.objections)
                 raise UsbError(f"{error}{'' if final else '; --yes takes it all the same'}") from None
-    return found
 
 
 class Events(BaseDriver):

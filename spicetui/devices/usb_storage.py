@@ -224,9 +224,10 @@ class MassStorage:
             self._flusher.cancel()
         self.machine.reset()
         self.machine.replies.clear()
-        if self._worker is not None:
+        try:
             if self.unit.medium is not None:
                 await self._close_medium(self.unit.medium)
+        finally:
             self._stop_worker()
 
     def submit(self, transfer: Transfer) -> None:
