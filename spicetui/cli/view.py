@@ -57,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whether the machine may hear it: asked when it listens, yes, or not asked (default ask); "
         "SOURCE: auto, miniaudio[:DEVICE], parec, pw-cat, arecord, cmd:COMMAND, file:PATH",
     )
+    clipboard = parser.add_argument_group("clipboard")
+    for direction, what in (("to-guest", "what is copied here"), ("from-guest", "what is copied in the machine")):
+        clipboard.add_argument(
+            f"--clipboard-{direction}",
+            choices=("off", "ask", "on"),
+            help=f"whether {what} goes to the other side (default as configured, on)",
+        )
     folder = parser.add_argument_group("shared folder")
     folder.add_argument("--share", metavar="DIR", help="show the guest this folder, over its WebDAV daemon")
     folder.add_argument("--share-read-only", action="store_true", help="the guest may change nothing in it")
@@ -68,6 +75,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="give the guest this computer's card reader of that name; auto: the first, one with a card",
     )
     add_card_options(cards, "smartcard-")
+    clipboard = parser.add_argument_group("clipboard")
+    for name, what in (("to", "what is copied or pasted here goes there"), ("from", "what is copied there comes here")):
+        clipboard.add_argument(
+            f"--clipboard-{name}-guest", choices=("off", "ask", "on"), help=f"{what} (default on, or as configured)"
+        )
     add_common(parser)
 
 
