@@ -35,6 +35,7 @@ from live.scene_server.build import build
 from live.scene_server.qxl import Copy, Draw, Effect, Image
 from live.scene_server.server import SceneServer
 
+from spicetui.devices.audio import LATENCY_MS
 from spicetui.geometry import Rect
 from spicetui.wire.enums import ChannelType
 
@@ -59,7 +60,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=20.0, help="to measure each client")
     options.add_argument("--only", metavar="NAME", default="", help="clients with this in their name")
-    options.add_argument("--latency", type=int, default=120, help="to ask for, in milliseconds")
+    options.add_argument("--latency", type=int, default=LATENCY_MS, help="to ask for, in milliseconds; the app has its own")
     arguments = options.parse_args()
     print(f"{'client':<18}" + "".join(f"{column:>12}" for column in COLUMNS))
     alone = 0.0
@@ -130,9 +131,9 @@ def in_app(
 ) -> dict[str, float]:
     """The app in tmux, which has a server of its own for it."""
     tmux = [needs.program("tmux"), "-L", f"bench-{os.getpid()}", "-f", "/dev/null"]
-    environment = {**pulse.environment, "SPICETUI_AUDIO": player, "TERM": "xterm-256color"}
+    environment = {**pulse.environment, "TERM": "xterm-256color"}
     server.primary(1024, 768)
-    words = [sys.executable, str(HERE / "audio_app.py"), f"{server.host}:{server.port}"]
+    words = [sys.executable, "-m", "spicetui", "view", f"{server.host}:{server.port}", "--audio", player]
     size = ["-x", str(APP[0]), "-y", str(APP[1])]
     subprocess.run([*tmux, "new-session", "-d", *size, shlex.join(words)], env=environment, check=True)
     stack.callback(subprocess.run, [*tmux, "kill-server"], env=environment, check=False)
