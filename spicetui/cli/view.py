@@ -75,11 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="give the guest this computer's card reader of that name; auto: the first, one with a card",
     )
     add_card_options(cards, "smartcard-")
-    clipboard = parser.add_argument_group("clipboard")
-    for name, what in (("to", "what is copied or pasted here goes there"), ("from", "what is copied there comes here")):
-        clipboard.add_argument(
-            f"--clipboard-{name}-guest", choices=("off", "ask", "on"), help=f"{what} (default on, or as configured)"
-        )
     add_common(parser)
 
 
