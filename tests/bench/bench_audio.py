@@ -60,7 +60,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=20.0, help="to measure each client")
     options.add_argument("--only", metavar="NAME", default="", help="clients with this in their name")
-    options.add_argument("--latency", type=int, default=LATENCY_MS, help="to ask for, in milliseconds; the app has its own")
+    options.add_argument("--latency", type=int, default=LATENCY_MS, help="to ask for, in ms; the app has its own")
     arguments = options.parse_args()
     print(f"{'client':<18}" + "".join(f"{column:>12}" for column in COLUMNS))
     alone = 0.0

@@ -37,6 +37,7 @@ class Pulse:
     def start(self) -> None:
         words = [
             needs.program("pulseaudio"), "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
+            "--high-priority=yes", "--realtime=yes",  # as on a desktop, where it may
             "-L", f"module-null-sink sink_name={SINK} rate={RATE}",
             "-L", f"module-native-protocol-unix socket={self.directory}/native",
         ]  # fmt: skip
