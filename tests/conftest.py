@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import defaultdict
 
 import pytest
 
 ROW = "table row"
 """The name under which a test's user_properties hold one row of a table, as JSON: [table, {column: value}]."""
+
+
+def pytest_configure() -> None:
+    # A shell's background job has it ignored, and so would have every program that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

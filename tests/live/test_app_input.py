@@ -82,7 +82,9 @@ async def echo(
     """The app on a machine that tells what its keyboard and its mouse get."""
     with Qemu(private, disk=disk) as machine:
         log = await asyncio.to_thread(ScancodeLog, machine)
-        async with app(target(machine.address()), *options, personality=personality) as running:
+        # As pixels: where a place of the terminal lies changes when a text console is recognized.
+        pixels = ("--graphics", "quadrant")
+        async with app(target(machine.address()), *pixels, *options, personality=personality) as running:
             yield running, log
             await running.leave()
 
