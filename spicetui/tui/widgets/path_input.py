@@ -229,7 +229,12 @@ class PathInput(Vertical):
             self.close()
 
     def _look(self) -> None:
-        self.run_worker(self._offer(self.line.value), name="completion", exclusive=True)
+        typed = self.line.value
+
+        async def offer() -> None:
+            await self._offer(typed)
+
+        self.run_worker(offer, name="completion", exclusive=True)  # a coroutine might never be awaited
 
     async def _offer(self, typed: str) -> None:
         found = await asyncio.to_thread(self._candidates, typed)
