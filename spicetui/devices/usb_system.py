@@ -81,7 +81,8 @@ class System:
     def may_open(self, bus: int, address: int) -> bool:
         """Whether this user may use the device; True where there are no nodes to ask."""
         node = self.node(bus, address)
-        return not node.exists() or os.access(node, os.R_OK | os.W_OK)
+        effective = os.access in os.supports_effective_ids
+        return not node.exists() or os.access(node, os.R_OK | os.W_OK, effective_ids=effective)
 
     def objections(self, device: Description) -> tuple[Objection, ...]:
         """Why *device* should stay with this machine, most serious first."""

@@ -185,7 +185,7 @@ def test_who_may_not_open_a_device_is_told_the_rule(machine: FakeSystem, monkeyp
     model = Storage(bytearray(512))
     machine.plug(model)
     node = machine.system.node(1, 2)
-    monkeypatch.setattr(os, "access", lambda path, mode: path != node)  # root may open anything
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: path != node)  # root may open anything
     monkeypatch.delenv("SSH_CONNECTION", raising=False)
     (found,) = listed(machine, model)
     assert found.state == "needs permission"
