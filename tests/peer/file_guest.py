@@ -22,7 +22,7 @@ class FileGuest:
         self.agent: FakeAgent = session.agent
         self.order: list[str] = []  #: names as they were announced
         self.received: dict[str, bytes] = {}  #: what arrived whole
-        self.partial: dict[str, bytearray] = {}
+        self.partial: dict[int, bytearray] = {}
         self.cancelled: list[str] = []
         self.refuse: Callable[[str], tuple[FileXferResult, bytes] | None] = lambda name: None
         self._open: dict[int, tuple[str, int]] = {}
@@ -65,18 +65,18 @@ class FileGuest:
                 self.agent.say(agent.FileXferStatus(message.id, *refusal))
                 return
             self._open[message.id] = (name, size)
-            self.partial[name] = bytearray()
+            self.partial[message.id] = bytearray()
             self.agent.say(agent.FileXferStatus(message.id, FileXferResult.CAN_SEND_DATA, b""))
         elif isinstance(message, agent.FileXferData) and message.id in self._open:
             name, size = self._open[message.id]
-            self.partial[name] += message.data
-            if len(self.partial[name]) >= size:
-                self.received[name] = bytes(self.partial.pop(name))
+            self.partial[message.id] += message.data
+            if len(self.partial[message.id]) >= size:
+                self.received[name] = bytes(self.partial.pop(message.id))
                 del self._open[message.id]
                 self.agent.say(agent.FileXferStatus(message.id, FileXferResult.SUCCESS, b""))
         elif isinstance(message, agent.FileXferStatus) and message.id in self._open:
             name, _ = self._open.pop(message.id)
-            self.partial.pop(name, None)
+            self.partial.pop(message.id, None)
             self.cancelled.append(name)
 
     def lose(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import ClassVar, cast
 
 from rich.text import Text
@@ -46,8 +47,8 @@ class TransfersPanel(Panel):
         Binding("p", "pause", "pause"),
         Binding("c,delete", "cancel", "cancel"),
         Binding("r", "retry", "retry"),
-        Binding("left_square_bracket", "move(-1)", "", key_display="[ ]"),
-        Binding("right_square_bracket", "move(1)", "order", key_display="[ ]"),
+        Binding("left_square_bracket", "move(-1)", "", key_display="[\u00a0]"),
+        Binding("right_square_bracket", "move(1)", "order", key_display="[\u00a0]"),
         Binding("P", "pause_all", "pause all"),
         Binding("l", "limit", "limit"),
         Binding("x", "clear", "clear"),
@@ -55,7 +56,6 @@ class TransfersPanel(Panel):
     DEFAULT_CSS = """
     TransfersPanel .row > .name { width: 5; color: $text-muted; }
     TransfersPanel #total { margin-top: 1; }
-    TransfersPanel #blocked { color: $text-warning; }
     TransfersPanel #files {
         height: 1fr; min-height: 4; border: none; padding: 0; margin-top: 1; background: $surface;
     }
@@ -82,7 +82,7 @@ class TransfersPanel(Panel):
             yield PathInput(id="path", placeholder="file, folder or pattern; or drop files here")
             yield Button("Browse", id="browse", compact=True)
         yield Line(id="total")
-        yield Line(id="blocked")
+        yield Line(id="rate")
         yield OptionList(id="files", compact=True, markup=False)
         with Horizontal(classes="row last"):
             yield Button("Pause", id="pause", compact=True)
@@ -112,7 +112,7 @@ class TransfersPanel(Panel):
         transfers, queue = self.transfers, self.transfers.queue
         transfers.seen()
         self.query_one("#total", Line).tell(self._total())
-        self.query_one("#blocked", Line).tell(queue.blocked if queue.waiting or not queue.files else "")
+        self.query_one("#rate", Line).tell(self._how_fast())
         self._show_files()
         self._label("pause-all", "Resume all" if queue.paused else "Pause all")
         file = self._chosen
@@ -147,18 +147,21 @@ class TransfersPanel(Panel):
             return Text("Nothing is being sent.", "dim")
         done = sum(file.state is TransferState.DONE for file in queue.files)
         failed = sum(file.state is TransferState.FAILED for file in queue.files)
-        words = [
-            f"{done} of {len(queue.files)} sent",
-            f"{human_bytes(queue.bytes_sent)} of {human_bytes(queue.total_size)}",
-        ]
+        text = Text(f"{done} of {len(queue.files)} sent")
         if queue.waiting:
-            words.append(_rate(queue.bytes_per_second, queue.seconds_left))
-            if queue.paused:
-                words.append("paused")
+            text.append(f" · {human_bytes(queue.bytes_sent)} of {human_bytes(queue.total_size)}")
         if failed:
-            words.append(f"{failed} failed")
-        text = Text(" · ".join(word for word in words if word))
-        return _bar(transfers.fraction, 10).append("  ").append(text) if queue.waiting else text
+            text.append(f" · {failed} failed", "red")
+        return text
+
+    def _how_fast(self) -> Text:
+        queue = self.transfers.queue
+        if queue.blocked and (queue.waiting or not queue.files):
+            return Text(queue.blocked, "yellow")
+        if not queue.waiting:
+            return Text("")
+        words = "paused" if queue.paused else _rate(queue.bytes_per_second, queue.seconds_left)
+        return _bar(self.transfers.fraction, 20).append(f"  {words}")
 
     def _show_files(self) -> None:
         queue, listed = self.transfers.queue, self._list
@@ -199,18 +202,19 @@ class TransfersPanel(Panel):
         return text
 
     def _more(self, file: QueuedFile, width: int) -> Text:
-        """The row below the name."""
+        """The rows below the name."""
         if file.state is TransferState.FAILED:
-            return Text(f"  {file.reason}" + (f"; {file.advice}" if file.advice else ""), "red")
+            return _rows(file.reason + (f"; {file.advice}" if file.advice else ""), width, "red")
         if file.state is TransferState.CANCELLED:
-            return Text(f"  {file.reason}", "dim")
-        note = Text(f"\n  {file.note}", "dim") if file.note else Text()
-        if file.state is TransferState.SENDING:
-            words = _rate(file.bytes_per_second, file.seconds_left)
-            return Text("  ").append(_bar(file.fraction, 16)).append(f"  {words}").append(note)
-        if file.state is TransferState.PAUSED:
-            return Text("  ").append(_bar(file.fraction, 16)).append("  paused", "yellow").append(note)
-        return Text(note.plain.removeprefix("\n"), "dim")
+            return _rows(file.reason, width, "dim")
+        rows = []
+        if file.state in (TransferState.SENDING, TransferState.PAUSED):
+            paused = file.state is TransferState.PAUSED
+            words = "paused" if paused else _rate(file.bytes_per_second, file.seconds_left)
+            rows.append(Text("  ").append(_bar(file.fraction, 16)).append(f"  {words}", "yellow" if paused else ""))
+        if file.note:
+            rows.append(_rows(file.note, width, "dim"))
+        return Text("\n").join(rows)
 
     # what is done
 
@@ -295,6 +299,11 @@ class TransfersPanel(Panel):
         limit = self.transfers.queue.limit
         field.value = f"{human_bytes(limit)}/s" if limit is not None else ""
         self.take_focus()
+
+
+def _rows(text: str, width: int, style: str) -> Text:
+    """Indented below the name."""
+    return Text("\n".join(wrap(printable(text, 500), width, initial_indent="  ", subsequent_indent="  ")), style)
 
 
 def _bar(fraction: float, width: int) -> Text:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from rich.text import Text
-from textual import events
+from textual import events, work
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -229,13 +229,9 @@ class PathInput(Vertical):
             self.close()
 
     def _look(self) -> None:
-        typed = self.line.value
+        self._offer(self.line.value)
 
-        async def offer() -> None:
-            await self._offer(typed)
-
-        self.run_worker(offer, name="completion", exclusive=True)  # a coroutine might never be awaited
-
+    @work(name="completion", exclusive=True)
     async def _offer(self, typed: str) -> None:
         found = await asyncio.to_thread(self._candidates, typed)
         if self.line.value != typed or not self.line.has_focus:
