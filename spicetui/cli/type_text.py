@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: QEMU's PS/2 keyboard queues 16 bytes and drops what comes on top. The guest takes a byte an interrupt; one event
 #: in 4 ms leaves an emulated one on a busy host time for both bytes of a prefixed key.
-EVENT_SECONDS = 0.004
+EVENT_SECONDS = 0.006
 #: So many events are acknowledged together, and one such bunch more may be under way: 16 bytes at most.
 BUNCH = 4
 LOCKS_SECONDS = ACK_SECONDS = 1.0

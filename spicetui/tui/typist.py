@@ -12,7 +12,8 @@ from ..keymap.text import NAMED_AT_MOST, Spelling, Typed
 if TYPE_CHECKING:
     from ..channels.inputs import Inputs
 
-EVENT_SECONDS = 0.004  # QEMU's PS/2 keyboard keeps 16 bytes and drops what comes on top
+# QEMU's PS/2 keyboard keeps 16 bytes and drops what comes on top: a guest may be busy elsewhere for 90 ms.
+EVENT_SECONDS = 0.006
 QUESTION_CHARACTERS = 200
 REPORT_SECONDS = 0.2
 
