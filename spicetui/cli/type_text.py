@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..keymap.text import Typed
 
 #: QEMU's PS/2 keyboard queues 16 bytes and drops what comes on top. The guest takes a byte an interrupt; one event
-#: in 4 ms leaves an emulated one on a busy host time for both bytes of a prefixed key.
+#: in 6 ms leaves an emulated one on a busy host time for both bytes of a prefixed key.
 EVENT_SECONDS = 0.006
 #: So many events are acknowledged together, and one such bunch more may be under way: 16 bytes at most.
 BUNCH = 4
