@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LINES = 5  # of a text that is shown
 
+_NAMES = {"path": "Save", "typed": "Text", "file": "File"}  # of the lines to type into, by their ids
+
 _SELECTIONS = (
     (ClipboardSelection.CLIPBOARD, "clipboard"),
     (ClipboardSelection.PRIMARY, "selection"),
@@ -66,7 +68,7 @@ class ClipboardPanel(Panel):
     ClipboardPanel #history:focus { border: none; }
     ClipboardPanel .direction > Line { width: 1fr; }
     ClipboardPanel .direction > Button { width: 5; min-width: 5; padding: 0; }
-    ClipboardPanel .row > .name { width: 6; color: $text-muted; }
+    ClipboardPanel .row > .name { width: 7; color: $text-muted; }
     ClipboardPanel .row > Input { width: 1fr; background: $boost; }
     ClipboardPanel Button { background: $panel; }
     ClipboardPanel Button:hover, ClipboardPanel Button:focus { background: $accent; }
@@ -102,13 +104,13 @@ class ClipboardPanel(Panel):
             yield Button("Save", id="save", compact=True)
             yield Button("To guest", id="give", compact=True)
         with Horizontal(classes="row", id="saving"):
-            yield Static("Save", classes="name")
+            yield Line(id="name-path", classes="name")
             yield PathInput(id="path")
         with Horizontal(classes="row titled"):
-            yield Static("Text", classes="name")
+            yield Line(id="name-typed", classes="name")
             yield Input(id="typed", compact=True, placeholder="for the guest")
         with Horizontal(classes="row"):
-            yield Static("File", classes="name")
+            yield Line(id="name-file", classes="name")
             yield PathInput(id="file", placeholder="a text or a picture for the guest")
         with Horizontal(classes="row"):
             yield Button("From the desktop", id="desktop", compact=True)
@@ -125,6 +127,23 @@ class ClipboardPanel(Panel):
 
     def take_focus(self) -> None:
         self.query_one("#history").focus()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._point()
+
+    def on_descendant_focus(self) -> None:
+        self._point()
+
+    def on_descendant_blur(self) -> None:
+        self._point()
+
+    def _point(self) -> None:
+        """Shows which line what is typed goes into, where colors do not."""
+        focused = self.screen.focused
+        ids = {widget.id for widget in focused.ancestors_with_self} if focused is not None else set()
+        for name, label in _NAMES.items():
+            self.query_one(f"#name-{name}", Line).tell(f"{label} ›" if name in ids else label)
 
     # what is shown
 
@@ -322,8 +341,8 @@ class ClipboardPanel(Panel):
             return
         line = self.query_one("#path", PathInput)
         self.query_one("#saving").display = True
+        self.screen.set_focus(line.line)
         line.value = str(Path.cwd() / f"clipboard-{entry.time:%Y%m%d-%H%M%S}{SUFFIXES[entry.format]}")
-        line.focus()
 
     def on_path_input_submitted(self, event: PathInput.Submitted) -> None:
         event.stop()
