@@ -7,10 +7,8 @@ import hashlib
 import os
 import random
 import shutil
-import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -23,62 +21,13 @@ from spicetui.devices.usb_storage import Kind, MassStorage
 from spicetui.errors import UsbError
 from spicetui.interfaces import Transfer
 
-from . import library, linux_guest, needs
+from . import library
 from .conftest import Row
-from .qemu import Qemu
+from .usb_guest import REFERENCE, SECONDS, SIZE, Guest, usb_guest
 
 pytestmark = pytest.mark.timeout(300)
 
 TABLE = "emulated USB drives in a Linux guest"
-MODULES = ("xhci_pci", "usb_storage", "sd_mod", "sr_mod", "isofs")
-BOOT_SECONDS = 120.0
-SECONDS = 120.0
-SIZE = 64 << 20
-REFERENCE = "REFERENCE"
-
-FUNCTIONS = """\
-disk() { while :; do for b in /sys/block/s*; do [ "$(cat $b/device/../../../../serial 2>/dev/null)" = $1 ] \
-&& [ "$(cat $b/size)" != 0 -o -n "$2" ] && echo ${b##*/} && return; done; sleep 0.1; done; }; \
-gone() { while [ -e /sys/block/$1 ]; do sleep 0.1; done; }; \
-sum() { dd if=/dev/$1 bs=1M iflag=direct 2>/dev/null | md5sum; }"""
-
-
-class Guest:
-    """The machine and its shell."""
-
-    def __init__(self, machine: Qemu) -> None:
-        self.machine = machine
-        self.shell = linux_guest.Shell(machine.com1, BOOT_SECONDS)
-
-    async def run(self, command: str) -> str:
-        return (await asyncio.to_thread(self.shell.run, command, SECONDS)).decode("ascii", "replace").strip()
-
-    async def disk(self, serial: str, *, empty: bool = False) -> str:
-        """The name that the kernel gives a device, once its capacity is known."""
-        return await self.run(f"disk {serial} {'empty' if empty else ''}")
-
-    async def sum(self, disk: str) -> str:
-        return (await self.run(f"sum {disk}")).split()[0]
-
-    async def timed(self, command: str) -> float:
-        """Megabytes a second of one that moves SIZE bytes."""
-        start = time.perf_counter()
-        done = await self.run(f"{command} 2>/dev/null && echo good")
-        assert done == "good", await self.run("dmesg | tail")
-        return SIZE / (time.perf_counter() - start) / 1e6
-
-
-def media_program(folder: Path) -> bytes:
-    """The guest's eject(1)."""
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        needs.missing("gcc", "gcc")
-    program = folder / "usb_media"
-    source = Path(__file__).with_name("usb_media.c")
-    words = [str(compiler), "-static", "-O1", "-Wall", "-Werror", "-o", str(program), str(source)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return program.read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -93,31 +42,8 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def guest(folder: Path) -> Iterator[Guest]:
     """One boot for all; QEMU's own USB disk is the reference."""
-    modules = linux_guest.modules(*MODULES)
-    reference = folder / "reference.img"
-    reference.write_bytes(random.Random(64).randbytes(SIZE))
-    slots = [
-        word
-        for number in range(3)
-        for word in (
-            "-chardev", f"spicevmc,id=slot{number},name=usbredir",
-            "-device", f"usb-redir,chardev=slot{number},bus=usb.0",
-        )
-    ]  # fmt: skip
-    extra = [
-        *linux_guest.arguments(folder, "quiet loglevel=0", {**modules, "usb_media": media_program(folder)}),
-        *("-m", "384", "-device", "qemu-xhci,id=usb,p2=6,p3=6"),
-        *("-drive", f"if=none,id=reference,file={reference},format=raw"),
-        *("-device", f"usb-storage,drive=reference,bus=usb.0,serial={REFERENCE}"),
-        *slots,
-    ]
-    with Qemu(folder, unix=True, extra=extra) as machine:
-        guest = Guest(machine)
-        guest.shell.run("mkdir /sys; mount -t sysfs sys /sys")
-        for name in modules:
-            guest.shell.run(f"insmod /{name}", SECONDS)
-        guest.shell.run(FUNCTIONS)
-        yield guest
+    with usb_guest(folder) as booted:
+        yield booted
 
 
 @pytest.fixture
