@@ -270,6 +270,7 @@ class Session:
         """
         self._closing = True
         await self._first_messages()
+        await asyncio.gather(*(self.channels[key].farewell() for key in self._tasks))
         main_key = ChannelKey(ChannelType.MAIN)
         await self._close([key for key in self.channels if key != main_key])
         await self._close([main_key])

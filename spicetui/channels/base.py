@@ -254,6 +254,9 @@ class Channel:
         """Counts something that could not be shown or done, and says so the first time."""
         self.session.gap(f"{self.key.type.name.lower()}:{what}", detail)
 
+    async def farewell(self) -> None:
+        """What this side has to say before the session is closed, and the time that it takes."""
+
     async def aclose(self) -> None:
         self.closed = True
         if hasattr(self, "stream"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..diagnostics import printable
 from ..errors import ChannelClosed, FeatureMissing, SmartcardError, SpiceError
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 #: Commands that wait for one card. A guest sends one and waits; the reference device keeps up to 128. When they are
 #: more, no message is read any more.
 MAX_COMMANDS = 128
+
+#: Seconds between the last answer to a command and the word that the card is gone. At that word QEMU's reader throws
+#: away an answer that the guest has not fetched yet, and the guest then waits for it for minutes.
+FETCH_SECONDS = 0.2
+
+#: How long commands that still come, and are refused, may put that word off.
+REFUSE_SECONDS = 1.0
 
 #: How long the end of the channel waits for a real card that is still at work.
 CLOSE_SECONDS = 5.0
@@ -164,6 +171,11 @@ class SmartcardChannel(Channel):
 
     # --- life
 
+    async def farewell(self) -> None:
+        """The server takes the card from the guest when the channel closes: no command may be without an answer."""
+        if not self.closed:
+            await asyncio.sleep(max((slot.give_up() for slot in self._slots if slot.id is not None), default=0.0))
+
     async def run(self) -> None:
         try:
             await super().run()
@@ -182,6 +194,11 @@ class SmartcardChannel(Channel):
             await asyncio.wait(set(self._closing), timeout=CLOSE_SECONDS)
 
 
+class _Command(NamedTuple):
+    turn: int
+    apdu: bytes | None  # None: a flush
+
+
 class _Slot:
     """One reader, as the server knows it. It is the reader's SmartcardHost."""
 
@@ -198,8 +215,12 @@ class _Slot:
         self._refused: bytes | None = None
         self._swapped = False  # the card was out since the server was told of it
         self._leaving = False
-        self._cards = 0  # told of so far
-        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_COMMANDS)
+        self._turn = 0  # changes with each card that comes or goes; commands of another turn are not answered
+        self._waiting: asyncio.Queue[_Command] = asyncio.Queue(MAX_COMMANDS)
+        self._working: _Command | None = None  # what the card has not answered yet
+        self._answered_at = loop.time() - FETCH_SECONDS
+        self._removed_at: float | None = None  # that long the card is gone, and the server not told
+        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -236,14 +257,15 @@ class _Slot:
                 return None
             return VscType.READER_ADD, _name(self.reader.name)
         if self._told is not None and (self._leaving or self._swapped or self._held is None):
-            self._told, self._swapped = None, False
-            self._cards += 1
-            self._drop_commands()
+            if self.give_up() > 0:
+                return None
+            self._told, self._swapped, self._removed_at = None, False, None
             return VscType.CARD_REMOVE, b""
         if self._leaving:
             return VscType.READER_REMOVE, b""
         if self._held is not None and self._told is None and self._held != self._refused:
             self._told, self._swapped = self._held, False
+            self._turn += 1
             return VscType.ATR, self._held
         return None
 
@@ -261,9 +283,10 @@ class _Slot:
         self.channel.forget(self)
         self._leaving = True
         self.id = self._told = None
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
-        self._drop_commands()
         if not self.added.done():
             self.added.set_exception(error)
             self.added.exception()  # whoever asked may have gone
@@ -290,23 +313,54 @@ class _Slot:
 
     def command(self, apdu: bytes | None) -> Coroutine[Any, Any, None] | None:
         """Answers in order; None is a flush. A coroutine when too many wait."""
+        command = _Command(self._turn, apdu)
+        if self._removed_at is not None:
+            self._refuse_command(command)
+            return None
         try:
-            self._waiting.put_nowait(apdu)
+            self._waiting.put_nowait(command)
         except asyncio.QueueFull:
-            return self._waiting.put(apdu)
+            return self._waiting.put(command)
         return None
 
-    def _drop_commands(self) -> None:
-        while not self._waiting.empty():
-            self._waiting.get_nowait()
+    def give_up(self) -> float:
+        """Seconds until the guest has fetched the last answer; what still waits is refused at the first call."""
+        loop = asyncio.get_running_loop()
+        if self._removed_at is None:
+            self._removed_at = loop.time()
+            if self._working is not None and self._working.turn == self._turn:
+                self._refuse_command(self._working)
+            while not self._waiting.empty():
+                self._refuse_command(self._waiting.get_nowait())
+            self._turn += 1
+        ready = min(self._answered_at + FETCH_SECONDS, self._removed_at + REFUSE_SECONDS)
+        seconds = max(0.0, ready - loop.time())
+        if seconds > 0 and self._timer is None:
+            self._timer = loop.call_at(ready, self._fetched)
+        return seconds
+
+    def _fetched(self) -> None:
+        self._timer = None
+        self.channel.step()
+
+    def _refuse_command(self, command: _Command) -> None:
+        assert self.id is not None
+        if command.apdu is None:
+            self._send(wire.Data(VscType.FLUSH_COMPLETE, self.id, b""))
+        else:
+            self._send(wire.error(self.id, VscError.GENERAL_ERROR))
+
+    def _send(self, answer: wire.Data) -> None:
+        self._answered_at = asyncio.get_running_loop().time()
+        self.channel.send(answer)
 
     async def _work(self) -> None:
         while True:
-            apdu = await self._waiting.get()
-            card = self._cards
-            answer = await self._answer(apdu)
-            if self._cards == card and self.id is not None and answer is not None:
-                self.channel.send(answer)
+            self._working = command = await self._waiting.get()
+            answer = await self._answer(command.apdu) if command.turn == self._turn else None
+            self._working = None
+            if command.turn == self._turn and answer is not None:
+                self._send(answer)
                 try:
                     await self.channel.drain()
                 except ChannelClosed:

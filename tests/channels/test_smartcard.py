@@ -242,23 +242,66 @@ async def test_a_card_without_an_answer(error: Exception, caplog: pytest.LogCapt
 
 
 async def test_commands_without_a_card() -> None:
+    """A guest that waits for an answer when the card is pulled out gets one, before the server hears of the removal."""
     async with serving() as server:
         reader = Reader()
         await server.add_with_card(reader)
         reader.may_answer.clear()
         server.send(VscType.APDU, SELECT)
+        server.send(VscType.FLUSH)
         server.send(VscType.APDU, SELECT)
         await server.nothing()
         reader.host.card_removed()
+        await server.expect(VscType.ERROR)
+        await server.expect(VscType.FLUSH_COMPLETE)
+        await server.expect(VscType.ERROR)
         server.send(VscType.APDU, SELECT)  # it has not heard of it yet
+        await server.expect(VscType.ERROR)
         await server.expect(VscType.CARD_REMOVE)
-        reader.may_answer.set()
+        server.send(VscType.APDU, SELECT)
+        reader.host.card_inserted(OTHER)
         await server.nothing()
         server.answer()
+        assert await server.expect(VscType.ATR) == OTHER
+        reader.may_answer.set()
+        server.answer()
         await server.nothing()
+        assert reader.commands == [SELECT]  # none of the others went to the new card
+        server.send(VscType.APDU, SELECT + b"\0")
+        assert await server.expect(VscType.APDU) == SELECT + b"\0\x90\0"
+        reader.host.card_removed()
+        await server.expect(VscType.CARD_REMOVE)
+        server.answer()
         server.send(VscType.APDU, SELECT)
-        assert await server.expect(VscType.ERROR) == bytes((1, 0, 0, 0))
-        assert reader.commands == [SELECT]
+        await server.expect(VscType.ERROR)
+
+
+async def test_a_guest_that_never_stops_asking_hears_of_the_removal() -> None:
+    async with serving() as server:
+        reader = Reader()
+        await server.add_with_card(reader)
+        server.send(VscType.APDU, SELECT)
+        await server.expect(VscType.APDU)
+        reader.host.card_removed()
+        while True:
+            server.send(VscType.APDU, SELECT)
+            message = await server.session.channel.expect(Data)
+            if message.type == VscType.CARD_REMOVE:
+                break
+            assert message.type == VscType.ERROR
+
+
+async def test_the_session_ends_while_a_command_waits() -> None:
+    async with serving() as server:
+        reader = Reader()
+        await server.add_with_card(reader)
+        reader.may_answer.clear()
+        server.send(VscType.APDU, SELECT)
+        await server.nothing()
+        closing = asyncio.ensure_future(server.session.client.aclose())
+        await server.expect(VscType.ERROR)
+        await closing
+        assert reader.closed
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x90", bytes(wire.MAX_APDU + 1)])
