@@ -68,8 +68,8 @@ class PanelDock(Vertical):
         Binding("ctrl+left", "step(-1)", "Panel before"),
     ]
     DEFAULT_CSS = f"""
-    PanelDock {{ dock: right; width: {WIDTH}; height: 1fr; display: none; background: $surface; }}
-    PanelDock.-over {{ layer: panel; width: 100%; margin-bottom: 1; }}
+    PanelDock {{ dock: right; width: {WIDTH}; display: none; background: $surface; }}
+    PanelDock.-over {{ layer: panel; width: 100%; }}
     PanelDock > .hint {{ dock: bottom; height: auto; color: $text-muted; padding: 0 1; background: $panel; }}
     """
 
@@ -101,6 +101,9 @@ class PanelDock(Vertical):
 
     def open(self, panel_id: str) -> None:
         """Shows a panel and gives it the keys."""
+        if not self.is_mounted:  # a key that was typed ahead
+            self.call_later(self.open, panel_id)
+            return
         self.app.guest.release()
         if panel_id != self.panel_id:
             if self._panel is not None:
@@ -146,10 +149,11 @@ class PanelDock(Vertical):
             self.app.update_status()
 
     def fit(self) -> None:
-        """To the terminal's width."""
-        width = self.app.size.width
+        """To the terminal's size; the status line stays below."""
+        width, height = self.app.size
         self.set_class(width < WIDE, "-over")
         self.styles.width = "100%" if width < WIDE else max(WIDTH, width // 3)
+        self.styles.height = max(1, height - 1)
 
     def covers(self, x: int, y: int) -> bool:
         """Whether a cell of the terminal is the dock's."""
@@ -168,18 +172,20 @@ class PanelDock(Vertical):
         self.tabs.show(self.panel_id, self._active)
         self._hint.update(self._hints())
 
-    def _hints(self) -> str:
+    def _hints(self) -> Text:
         if not self._active:
-            return "click here to use the panel"
-        back = "Esc close"
-        if not self.has_class("-over"):
-            back += "   click the picture to drive the machine"
-        keys = []
+            return Text("click here to use the panel")
+        hints: list[tuple[str, str]] = []
         if self._panel is not None:
             for binding in self._panel.BINDINGS:
                 if isinstance(binding, Binding) and binding.show and binding.description:
-                    keys.append(f"{binding.key_display or binding.key.split(',')[0]} {binding.description}")
-        return "   ".join([*keys, back])
+                    hints.append((binding.key_display or binding.key.split(",")[0], binding.description))
+        hints.append(("Esc", "close"))
+        if not self.has_class("-over"):
+            hints.append(("click the picture", "to drive the machine"))
+        # A key stays in the line of what it does.
+        parts = [Text.assemble((key, "bold"), f" {words}".replace(" ", "\N{NO-BREAK SPACE}")) for key, words in hints]
+        return Text("   ").join(parts)
 
     def on_resize(self) -> None:
         self._redraw()
