@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..diagnostics import printable
 from ..errors import FeatureMissing, SpiceError, UsbError
 from ..interfaces import BaseDriver
+from . import usb_auto
 from .exits import OK, UsageError, complain
 from .options import add_common, seconds, start_log
 from .run import run_async
@@ -35,6 +36,7 @@ examples:
   spicetui usb attach localhost:5900 --disk stick.img --writable
   spicetui usb attach localhost:5900 0951:1666
   spicetui usb attach localhost:5900 1-4 --seconds 60
+  spicetui usb attach localhost:5900 --auto-connect
 
 Without --seconds it goes on until it is interrupted; then the guest sees its devices unplugged, and what it has written
 is safe. A guest's firmware looks for drives when it starts: to boot from one, attach it and reset the machine."""
@@ -67,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     real = parser.add_argument_group("devices of this computer")
     real.add_argument("--helper", action="store_true", help="open what this user may not with root's help (pkexec)")
     real.add_argument("--yes", action="store_true", help="take a device although this computer seems to use it")
+    usb_auto.add_arguments(real)
     parser.add_argument("--seconds", metavar="S", type=seconds, help="end after so many")
     parser.add_argument("--json", action="store_true", help="one JSON object for each device or event")
     add_common(parser)
@@ -90,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("attach needs a TARGET; see spicetui usb --help")
     if arguments.read_only:
         raise UsageError("--read-only keeps devices from being attached; leave it out")
-    if not arguments.devices and not arguments.drives:
+    if not usb_auto.wanted(arguments) and not arguments.devices and not arguments.drives:
         raise UsageError("attach what? name a DEVICE of spicetui usb list, --disk IMAGE or --cd ISO")
     if arguments.writable and not any(kind == "disk" for kind, _ in arguments.drives):
         raise UsageError("--writable is for --disk")
@@ -122,10 +125,14 @@ async def attach(arguments: argparse.Namespace) -> int:
     try:
         await _open_devices(arguments, devices)
         events = Events(arguments.json, devices)
+        events.more_to_come = usb_auto.wanted(arguments)
         async with session(arguments, events, only={"usbredir"}) as client:
             if client.usb is None:
                 raise FeatureMissing("the server offers no USB redirection (no usbredir channel)")
-            async with _attached(client, devices, arguments.timeout, events):
+            async with (
+                _attached(client, devices, arguments.timeout, events),
+                usb_auto.connecting(arguments, client.usb, events.add, events.notice) as events.on_slots,
+            ):
                 with Control(arguments.control, events):
                     await _stay(client, events, arguments.seconds)
     finally:
@@ -170,6 +177,8 @@ class Events(BaseDriver):
         self.devices = devices
         self.attachments: list[Attachment] = []
         self.ended = asyncio.Event()  #: no device is left
+        self.more_to_come = False
+        self.on_slots: Callable[[], None] = lambda: None
         self._told: dict[int, str] = {}
         self._media = {number: _medium_of(device) for number, device in enumerate(devices)}
         for number, device in enumerate(devices):
@@ -185,8 +194,16 @@ class Events(BaseDriver):
                 self._told[number] = attachment.state
                 more = {"reason": attachment.reason} if attachment.ended else {"slot": attachment.slot}
                 self.tell(attachment.state.value.replace(" ", "_"), number, **more)
-        if self.attachments and all(attachment.ended for attachment in self.attachments):
+        self.on_slots()
+        if self.attachments and not self.more_to_come and all(attachment.ended for attachment in self.attachments):
             self.ended.set()
+
+    def add(self, device: UsbDevice, attachment: Attachment) -> None:
+        """One more that a filter gave to the guest."""
+        self._media[len(self.devices)] = ""
+        self.devices.append(device)
+        self.attachments.append(attachment)
+        self.usb_changed()
 
     def _medium_changed(self, number: int, drive: MassStorage) -> Callable[[], None]:
         def changed() -> None:
