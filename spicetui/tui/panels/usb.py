@@ -44,7 +44,10 @@ class UsbPanel(Panel):
     UsbPanel #asking { display: none; background: $warning 20%; }
     UsbPanel #asking > Static { width: 1fr; }
     UsbPanel .titled { margin-top: 1; }
-    UsbPanel #kind { width: 6; min-width: 6; }
+    UsbPanel #give { width: 23; }
+    UsbPanel #eject, UsbPanel #remove { width: 10; }
+    UsbPanel #kind { width: 8; }
+    UsbPanel #writable { width: auto; }
     UsbPanel #target { color: $text-muted; }
     """
 
@@ -111,7 +114,7 @@ class UsbPanel(Panel):
     def _say(self, name: str, text: str) -> None:
         line = self.query_one(f"#{name}", Static)
         line.display = bool(text)
-        line.update(printable(text, 1000))
+        line.update("\n".join(printable(part, 1000) for part in text.split("\n")))
 
     def _show_rows(self) -> None:
         usb = self.usb
@@ -141,7 +144,7 @@ class UsbPanel(Panel):
         remove = self.query_one("#remove", Button)
         given = row is not None and row.given
         _label(toggle, "Take back" if given else "Give to the machine")
-        toggle.disabled = row is None or row.busy or (self.usb.usb is None and not given)
+        toggle.disabled = row is None or (self.usb.usb is None and not given)
         drive = row.drive if row is not None else None
         eject.display = remove.display = drive is not None
         if drive is not None:
@@ -200,8 +203,8 @@ class UsbPanel(Panel):
             self.usb.start(self.usb.add(path, cd=self._as_cd, writable=self._writable))
         event.input.clear()
         self._insert_into, self._cd, self._writable = "", None, False
-        self.query_one("#devices").focus()
         self.show()
+        self.take_focus()
 
     def action_give(self) -> None:
         if (row := self.row) is not None:
