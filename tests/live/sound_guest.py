@@ -64,14 +64,14 @@ class SoundGuest:
             f"/amixer -q -D card cset name='Master Playback Switch' {switch}"
         )
 
-    def play(self, path: str) -> str:
-        """Returns when the file has been played; what the player has to say, such as of underruns."""
-        return self.run(f"/aplay -q -D card {RAW} --buffer-time=500000 {path} 2>&1")
+    def play(self, source: str) -> None:
+        """What a shell command writes, until :meth:`stop`; returns when the card takes it.
 
-    def play_silence(self) -> None:
-        """Until :meth:`stop`: what the mixer is told reaches the card while something plays, and later otherwise."""
+        What the mixer is told reaches the card while something plays, and later otherwise.
+        """
         self.run(
-            f"/aplay -q -D card {RAW} /dev/zero >/dev/null 2>&1 & until grep -q RUNNING {STATUS}; do usleep 20000; done"
+            f"( {source} ) 2>/dev/null | /aplay -q -D card {RAW} --buffer-time=500000 >/dev/null 2>&1 & "
+            f"until grep -q RUNNING {STATUS}; do usleep 20000; done"
         )
 
     def stop(self) -> None:
