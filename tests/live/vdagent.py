@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -24,15 +25,50 @@ POLL = threading.Event()
 ANSWER_SECONDS = 5.0
 
 
-class VdAgent:
-    """Both programs, from :meth:`start` on; files go to `folder`."""
+#: A shell that mounts a file system of $1 bytes on the folder $2, seen by nobody else, and runs the rest there.
+SMALL_DISK = 'mount -t tmpfs -o size="$1" small "$2" && shift 2 && exec "$@"'
 
-    def __init__(self, server: Xspice) -> None:
+#: A shell that lets nobody write a file of more than $1 KiB, and runs the rest.
+SMALL_FILES = 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@"'
+
+
+def own_mounts(folder: Path) -> list[str]:
+    """What lets a program mount a file system that only it sees; empty where that is not allowed."""
+    for words in (["unshare", "--mount"], ["unshare", "--map-root-user", "--mount"]):
+        trial = [*words, "sh", "-c", SMALL_DISK, "sh", "65536", str(folder), "true"]
+        if subprocess.run(trial, stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            return words
+    return []
+
+
+class VdAgent:
+    """Both programs, from :meth:`start` on; files go to `folder`.
+
+    *disk*: bytes of a disk of its own for them; where none can be mounted, no file may be larger than half of it.
+    """
+
+    def __init__(self, server: Xspice, *, disk: int = 0) -> None:
         self.server = server
-        self.folder = server.directory / "received"
-        self.folder.mkdir()
+        self.disk = disk
+        self._folder = server.directory / "received"
+        self._folder.mkdir()
+        self.mounts = own_mounts(self._folder) if disk else []
         self.daemon: Process
         self.session: Process
+
+    @property
+    def folder(self) -> Path:
+        """As it is seen from here."""
+        if not self.mounts:
+            return self._folder
+        return Path(f"/proc/{self.session.pid}/root{self._folder}")
+
+    def _on_disk(self) -> list[str]:
+        if not self.disk:
+            return []
+        if self.mounts:
+            return [*self.mounts, "sh", "-c", SMALL_DISK, "sh", str(self.disk), str(self._folder)]
+        return ["bash", "-c", SMALL_FILES, "bash", str(self.disk >> 11)]
 
     def __enter__(self) -> Self:
         self.start()
@@ -63,8 +99,8 @@ class VdAgent:
             POLL.wait(0.01)
         self.session = Process(
             [
-                needs.program("spice-vdagent"), "-x", "-S", str(socket), "-s", port,
-                "-f", str(self.folder), "-o", "0",
+                *self._on_disk(), needs.program("spice-vdagent"), "-x", "-S", str(socket), "-s", port,
+                "-f", str(self._folder), "-o", "0",
             ],
             directory / "vdagent.log",
             environment,
