@@ -34,6 +34,7 @@ class WebdavChannel(PortChannel):
     def __init__(self, session: Any, id: int = 0) -> None:
         super().__init__(session, id)
         self._mux = webdav.Mux()
+        self._mux.reset()
         self._host: FolderHost | None = None
         self._ended: OrderedDict[int, None] = OrderedDict()
 

@@ -6,6 +6,7 @@ connection. Nobody tells that a connection begins: its first piece does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
@@ -13,6 +14,11 @@ from typing import NamedTuple
 from ..wire.core import Buffer
 
 HEADER = Struct("<qH")
+
+#: The first piece of all: a header, and an HTTP request. spice-webdavd's numbers are of 32 bits with their sign.
+_HEADER = rb"(?s:.{4}(?:\0{4}|\xff{4})(?!\0\0)..)"
+_BEGIN = re.compile(rb"\A" + _HEADER + rb"[!-~]|" + _HEADER + rb"[A-Z]{3,16} [/*h]")
+_BEGIN_BYTES = 10 + 16 + 2
 
 #: Bytes of one piece.
 MAX_PIECE = 0xFFFF
@@ -26,18 +32,30 @@ class Piece(NamedTuple):
 
 
 class Mux:
-    """What the guest sends, cut into pieces, and pieces made for it. Holds less than one piece."""
+    """What the guest sends, cut into pieces. Holds less than one piece."""
 
     def __init__(self) -> None:
         self._held = bytearray()
+        self._begins = False
 
     def reset(self) -> None:
-        """The guest's end of the port was closed; half a piece is of no use."""
+        """The port was opened: what comes next begins with a request, behind what may be left of an earlier time.
+
+        A daemon that was cut off in the middle of a piece does not take back the rest of it.
+        """
         self._held.clear()
+        self._begins = True
 
     def receive(self, data: Buffer) -> Iterator[Piece]:
         """Takes all of *data* at once, whether or not the pieces are asked for."""
         self._held += data
+        if self._begins:
+            begin = _BEGIN.search(self._held)
+            if begin is None:
+                del self._held[:-_BEGIN_BYTES]
+                return iter(())
+            del self._held[: begin.start()]
+            self._begins = False
         found = []
         at = 0
         while len(self._held) - at >= HEADER.size:

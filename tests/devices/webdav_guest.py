@@ -117,7 +117,7 @@ class Guest:
         self.channel = channel
         self._mux = webdav.Mux()
         self._programs: dict[int, Program] = {}
-        self._last = 0x5555_0000_1000
+        self._last = 0x5500_1000
 
     @property
     def folder(self) -> SharedFolder:

@@ -38,11 +38,33 @@ def test_long_data_goes_in_pieces_of_64_kib() -> None:
     assert b"".join(piece.data for piece in came) == data
 
 
+REQUEST = b"PROPFIND / HTTP/1.1\r\n\r\n"
+
+
 def test_half_a_piece_is_forgotten_with_its_port() -> None:
     mux = Mux()
     assert list(mux.receive(webdav.end(1) + b"\x01\0\0\0")) == [Piece(1, b"")]
     mux.reset()
-    assert list(mux.receive(b"".join(webdav.pieces(9, b"anew")))) == [Piece(9, b"anew")]
+    assert list(mux.receive(b"".join(webdav.pieces(9, REQUEST)))) == [Piece(9, REQUEST)]
+
+
+@given(st.binary(max_size=500), st.integers(1, 60))
+def test_the_rest_of_an_earlier_time_is_passed_over(rest: bytes, step: int) -> None:
+    rest = bytes(byte | 0x80 for byte in rest)  # such as the end of an upload
+    stream = rest + b"".join(webdav.pieces(9, REQUEST)) + webdav.end(9)
+    mux, came = Mux(), list[Piece]()
+    mux.reset()
+    for at in range(0, len(stream), step):
+        came += mux.receive(stream[at : at + step])
+    assert came == [Piece(9, REQUEST), Piece(9, b"")]
+
+
+def test_what_never_begins_is_not_kept() -> None:
+    mux = Mux()
+    mux.reset()
+    for _ in range(100):
+        assert list(mux.receive(bytes(10_000))) == []
+        assert len(mux._held) < 100
 
 
 @given(st.binary(max_size=2000))
@@ -51,3 +73,9 @@ def test_any_bytes_are_some_pieces_and_little_is_held(data: bytes) -> None:
     used = sum(webdav.HEADER.size + len(piece.data) for piece in mux.receive(data))
     assert used + len(mux._held) == len(data)
     assert len(mux._held) < webdav.HEADER.size + webdav.MAX_PIECE
+
+
+def test_the_first_bytes_of_all_may_be_no_request() -> None:
+    mux = Mux()
+    mux.reset()
+    assert list(mux.receive(b"".join(webdav.pieces(-9, b"x")))) == [Piece(-9, b"x")]
