@@ -31,6 +31,7 @@ from .clipboard import ClipboardService
 from .commands import COMMANDS, Command
 from .driver import SpiceDriver
 from .edge_pan import EdgePan
+from .folder import FolderService
 from .guest_input import GuestInput
 from .link import Link
 from .panels.dock import PanelDock
@@ -114,7 +115,8 @@ class SpiceApp(App[int]):
         self.transfers = Transfers(self)
         self.sound: SoundService = SoundService(self)
         self.usb = UsbService(self)
-        return (self.resizing, self.shared_clipboard, self.transfers, self.sound, self.usb)
+        self.folder = FolderService(self)
+        return (self.resizing, self.shared_clipboard, self.transfers, self.folder, self.sound, self.usb)
 
     # life
 

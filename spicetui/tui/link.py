@@ -281,6 +281,10 @@ class Link(BaseDriver):
         for service in self._services:  # which read the state: it need not be kept for others
             service.usb_changed()
 
+    def port_opened(self, name: str, opened: bool) -> None:
+        for service in self._services:
+            service.port_opened(name, opened)
+
     def agent_ready(self, caps: frozenset[int]) -> None:
         self._pass("agent_ready", caps)
 

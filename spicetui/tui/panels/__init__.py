@@ -26,6 +26,7 @@ class PanelEntry(NamedTuple):
 PANELS: tuple[PanelEntry, ...] = (
     PanelEntry("clipboard", "Clipboard", "b", "clipboard", "ClipboardPanel"),
     PanelEntry("transfers", "Files", "e", "transfers", "TransfersPanel"),
+    PanelEntry("folder", "Folder", "O", "folder", "FolderPanel"),
     PanelEntry("sound", "Sound", "M", "sound", "SoundPanel"),
     PanelEntry("usb", "USB", "u", "usb", "UsbPanel"),
 )
