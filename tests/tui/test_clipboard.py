@@ -612,3 +612,12 @@ async def test_how_a_question_looks() -> None:
         await here.open()
         here.guest.copy(b"secret")
         await check_panel(here.run, "clipboard-question")
+
+
+async def test_opened_while_the_app_comes_up() -> None:
+    async with running(terminal=Terminal(96, 30, personality=PLAIN)) as run:
+        while not run.app.screen_stack:
+            await asyncio.sleep(0)
+        run.app.dock.open("clipboard")
+        await run.until(lambda: "History: empty" in run.terminal.text)
+        await run.until(lambda: run.app.dock.active and run.app.focused is not None)

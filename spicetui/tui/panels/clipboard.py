@@ -60,7 +60,6 @@ class ClipboardPanel(Panel):
     ClipboardPanel #waiting { background: $warning 20%; display: none; }
     ClipboardPanel #waiting > Line { width: 1fr; }
     ClipboardPanel #text { max-height: 5; background: $boost; }
-    ClipboardPanel Picture { height: 7; }
     ClipboardPanel #history {
         height: auto; min-height: 1; max-height: 20; border: none; padding: 0; background: $surface;
         text-wrap: nowrap; text-overflow: ellipsis;
@@ -131,6 +130,9 @@ class ClipboardPanel(Panel):
     def on_mount(self) -> None:
         super().on_mount()
         self._point()
+
+    def on_resize(self) -> None:
+        self.query_one(Picture).styles.height = 5 if self.app.size.height < 32 else 10
 
     def on_descendant_focus(self) -> None:
         self._point()
