@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..interfaces import DeviceInfo, EndpointInfo, InterfaceInfo
 from ..wire.usb import DIRECTION_IN, Speed, TransferType
@@ -159,3 +159,55 @@ def endpoint_owner(settings: Iterable[AltSetting], address: int) -> tuple[AltSet
 
 def is_in(address: int) -> bool:
     return bool(address & DIRECTION_IN)
+
+
+# --- UAS
+
+#: The protocol of storage interfaces that needs bulk streams at SuperSpeed.
+_UAS = (0x08, 0x06, 0x62)
+_INTERFACE, _ASSOCIATION = 4, 11
+
+
+def without_streams(device: Description) -> Description:
+    """*device* without its alternate settings that need bulk streams, which nothing here can redirect, as far as its
+    interfaces have others: a guest that finds them takes them, and fails."""
+    if device.info.speed is not Speed.SUPER:
+        return device
+    configurations = []
+    for one in device.configurations:
+        others = {setting.number for setting in one.settings if not _is_uas(setting)}
+        kept = tuple(setting for setting in one.settings if not (_is_uas(setting) and setting.number in others))
+        configurations.append(replace(one, settings=kept))
+    return replace(device, configurations=tuple(configurations))
+
+
+def _is_uas(setting: AltSetting) -> bool:
+    return (setting.interface_class, setting.interface_subclass, setting.interface_protocol) == _UAS
+
+
+def split_configurations(raw: bytes) -> list[bytes]:
+    """The configuration descriptors that lie one behind the other, each with all that belongs to it."""
+    found = []
+    while len(raw) >= 9 and (size := int.from_bytes(raw[2:4], "little")) >= 9:
+        found.append(raw[:size])
+        raw = raw[size:]
+    return found
+
+
+def rewritten(raw: bytes, configuration: Configuration) -> bytes:
+    """A configuration descriptor with no other alternate settings than *configuration* has."""
+    kept = {(setting.number, setting.alt) for setting in configuration.settings}
+    out = bytearray()
+    at, keep = 0, True
+    while at + 2 <= len(raw) and raw[at] >= 2:
+        one = raw[at : at + raw[at]]
+        if one[1] == _INTERFACE and len(one) >= 4:
+            keep = (one[2], one[3]) in kept
+        elif one[1] == _ASSOCIATION:
+            keep = True
+        if keep:
+            out += one
+        at += raw[at]
+    if len(out) >= 4:
+        out[2:4] = len(out).to_bytes(2, "little")
+    return bytes(out)

@@ -25,13 +25,17 @@ from ..interfaces import (
     UsbHost,
 )
 from .usb_access import open_by_helper, open_node, permission_advice
-from .usb_description import AltSetting, Description
+from .usb_description import AltSetting, Description, rewritten, split_configurations, without_streams
 from .usb_engine import UNPLUGGED, Completed, Gone, TransferEngine
 from .usb_library import EXTRA, has_usb1
 from .usb_real import Listed
 from .usb_system import System
 
 log = logger("devices.usb")
+
+_DEVICE_DESCRIPTOR = 18
+_MAX_DESCRIPTORS = 1 << 18
+_GET_CONFIGURATION_DESCRIPTOR = (0x80, 0x06, 0x02)
 
 GUARDIAN = Path(__file__).with_name("usb_guardian.py")
 
@@ -99,6 +103,7 @@ class RealDevice:
         self._guardian: subprocess.Popen[bytes] | None = None
         self._lost = False
         self._used = False
+        self._answers: dict[int, bytes] = {}  # configuration descriptors that the guest gets from here, by index
         self._hands = threading.Lock()  # a cancelled call's thread goes on; the next one waits for it
 
     @property
@@ -117,6 +122,7 @@ class RealDevice:
         self._lost = self._used = False
         try:
             self._file = await self._open_file()
+            self._hide_streams()
             await asyncio.to_thread(self._take)
         except BaseException as error:
             self._host = None
@@ -147,6 +153,26 @@ class RealDevice:
             if not self._helper or not isinstance(_root(error), PermissionError):
                 raise
         return await open_by_helper(*place, self._helper_commands)
+
+    def _hide_streams(self) -> None:
+        """Where the descriptors can be had: the guest must not be told what there is not."""
+        hidden = without_streams(self.description)
+        if self._file is None or hidden == self.description:
+            return
+        raw = split_configurations(os.pread(self._file, _MAX_DESCRIPTORS, _DEVICE_DESCRIPTOR))
+        by_value = {one[5]: (index, one) for index, one in enumerate(raw)}
+        for configuration in hidden.configurations:
+            if configuration.value in by_value:
+                index, one = by_value[configuration.value]
+                self._answers[index] = rewritten(one, configuration)
+        self.description = hidden
+
+    def _own_answer(self, transfer: Transfer) -> bytes | None:
+        setup = transfer.setup
+        if setup is None or (setup.request_type, setup.request, setup.value >> 8) != _GET_CONFIGURATION_DESCRIPTOR:
+            return None
+        answer = self._answers.get(setup.value & 0xFF)
+        return answer[: transfer.length] if answer is not None else None
 
     def _take(self) -> None:
         with self._hands:
@@ -258,6 +284,10 @@ class RealDevice:
 
     def submit(self, transfer: Transfer) -> None:
         self._used = True
+        if (answer := self._own_answer(transfer)) is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._on_completed, transfer, TransferStatus.SUCCESS, answer, len(answer), ())
+            return
         try:
             if self._engine is None or self._lost:
                 raise UsbError(UNPLUGGED if self._lost else "it is not open")

@@ -52,7 +52,8 @@ class FakeSystem:
         if node:
             path = self.system.node(model.bus, model.address)
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(model.device_descriptor)
+            descriptors = [model.configuration_descriptor(index) for index in range(len(model.configurations))]
+            path.write_bytes(model.device_descriptor + b"".join(descriptors))
         return folder
 
     def unplug(self, model: Model) -> None:

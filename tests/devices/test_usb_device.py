@@ -7,18 +7,21 @@ import os
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from spicetui.devices.usb_description import rewritten, split_configurations
 from spicetui.devices.usb_device import RealDevice
 from spicetui.errors import UsbError
 from spicetui.interfaces import IsoPacket, Transfer, TransferStatus
 from spicetui.wire.usb import Setup, TransferType
 
 from .fake_pyusb import FakeBackend
+from .fake_sys import FakeSystem
 from .fake_usb1 import FakeUsb1
 from .usb_host import ENGINES, NOWHERE, SECONDS, Host, describe, device_of, pyusb_maker, usb1_maker
-from .usb_models import Hub, Keyboard, Model, Serial, Sound, Storage
+from .usb_models import Hub, Keyboard, Model, Serial, Sound, Storage, UasDisk
 
 both = pytest.mark.parametrize("engine", ENGINES)
 
@@ -336,6 +339,39 @@ def test_sizes_of_high_speed_iso_endpoints_count_every_transaction() -> None:
     assert end.info(1, Speed.FULL).max_packet_size == 1024
     bulk = Endpoint(0x02, 0x02, 512, 0).info(0, Speed.HIGH)
     assert (bulk.max_packet_size, bulk.interval) == (512, 0)
+
+
+async def test_a_disk_with_two_protocols_shows_the_one_that_works(tmp_path: Path) -> None:
+    machine, model = FakeSystem(tmp_path), UasDisk(bytearray(os.urandom(4096)))
+    machine.plug(model)
+    device = RealDevice(describe(model, machine.system), engine=usb1_maker(FakeUsb1([model])), system=machine.system)
+    host = Host(device)
+    await device.open(host)
+    try:
+        head = (await host.control(0x80, 6, 0x0200, 0, length=9)).data
+        whole = await host.control(0x80, 6, 0x0200, 0, length=int.from_bytes(head[2:4], "little"))
+        assert (whole.status, whole.length) == (TransferStatus.SUCCESS, len(whole.data))
+        own = model.configuration_descriptor(0)
+        assert (whole.data[:2], whole.data[4:]) == (own[:2], own[4:32])
+        assert int.from_bytes(head[2:4], "little") == 9 + 9 + 2 * 7
+        with pytest.raises(UsbError) as refused:
+            await device.set_alt_setting(0, 1)
+        assert refused.value.status == TransferStatus.INVAL
+        assert (await host.control(0x80, 6, 0x0201, 0, length=9)).status is TransferStatus.STALL
+        assert await read_blocks(host, 0, 8) == model.medium
+    finally:
+        await device.close()
+
+
+def test_descriptors_that_end_early_are_cut_not_read_on() -> None:
+    raw = UasDisk(bytearray(512)).configuration_descriptor(0)
+    configuration = describe(Storage(bytearray(512))).configurations[0]
+    for size in range(len(raw)):
+        out = rewritten(raw[:size], configuration)
+        assert len(out) <= size
+    assert split_configurations(raw + raw) == [raw, raw]
+    assert split_configurations(b"\x09\x02\x00\x00" + bytes(20)) == []
+    assert rewritten(b"\x09\x02\x20\x00\x01\x01\x00\x80\x32\x00\x04", configuration)[2:4] == b"\x09\x00"
 
 
 def test_hubs_are_known() -> None:

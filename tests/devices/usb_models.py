@@ -232,6 +232,16 @@ class Storage(Model):
         return answer[:length]
 
 
+class UasDisk(Storage):
+    """A SuperSpeed disk that speaks both protocols; the newer one in alternate setting 1 needs bulk streams."""
+
+    def __init__(self, medium: bytearray) -> None:
+        super().__init__(medium, speed=SUPER)
+        pipes = tuple(End(address, BULK, 1024) for address in (0x81, 0x02, 0x83, 0x04))
+        old = Setting(0, 0, (8, 6, 0x50), (End(0x81, BULK, 1024), End(0x02, BULK, 1024)))
+        self.configurations = {1: (old, Setting(0, 1, (8, 6, 0x62), pipes))}
+
+
 class Keyboard(Model):
     """Its reports come by :meth:`press`."""
 

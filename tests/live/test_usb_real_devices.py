@@ -199,7 +199,7 @@ def test_storage_keyboard_serial_and_sound_in_another_machine(client: Client, se
     # Keyboard: the keys as the guest's kernel hears them.
     said = poll(shell, "grep -l USB /sys/class/input/event*/device/name", lambda text: "event" in text)
     event = said.split("/")[4]
-    shell.run(f"cat /dev/input/{event} >/keys & echo $! >/pid")
+    shell.run(f"exec 5</dev/input/{event}; cat <&5 >/keys & echo $! >/pid")
     for key in ("a", "b"):
         client.machine.qemu.send_keys(key)
     poll(shell, "wc -c </keys", lambda text: int(text) >= 12 * 24)
