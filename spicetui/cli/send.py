@@ -78,7 +78,7 @@ def look(paths: list[str], recursive: bool) -> Gathered:
     found = gather(paths, inside=recursive)
     for path, reason, advice in found.problems:
         if reason == FOLDER:
-            raise UsageError(f"{path}: {reason}; pack it, or give -r for the files in it")
+            raise UsageError(f"{path}: {reason}; pack it, give -r for the files in it, or --to-share for all of it")
         raise AgentError(f"{path}: {reason}" + (f"; {advice}" if advice else ""))
     if not found.files:
         raise AgentError("there is no file in it; nothing was sent")
@@ -95,7 +95,7 @@ async def send(arguments: argparse.Namespace, found: Gathered) -> int:
     async with session(arguments, only=()) as client:
         await client.main.wait_agent(arguments.timeout)
         if client.file_transfer is None:
-            raise AgentError(f"{SWITCHED_OFF}; switch it on there, or share a folder")
+            raise AgentError(f"{SWITCHED_OFF}; switch it on there, or use --to-share")
         began = time.monotonic()
         files = [queue.add(path, size) for path, size in found.files]
         bars = _bars(queue) if sys.stderr.isatty() and not arguments.quiet else None

@@ -69,7 +69,7 @@ def test_a_guest_that_takes_no_files(run: Run, tmp_path: Path) -> None:
         result = run("send", server.target, str(tmp_path / "x"))
     assert result.status == 1
     assert result.error == (
-        "file transfer is switched off in the guest or its server; switch it on there, or share a folder"
+        "file transfer is switched off in the guest or its server; switch it on there, or use --to-share"
     )
 
 
@@ -89,7 +89,8 @@ def test_a_guest_without_an_agent(run: Run, tmp_path: Path) -> None:
         (
             ("folder",),
             2,
-            "folder: it is a folder, and the guest's agent takes files only; pack it, or give -r for the files in it",
+            "folder: it is a folder, and the guest's agent takes files only; pack it, give -r for "
+            "the files in it, or --to-share for all of it",
         ),
         (
             ("x", "--limit", "fast"),
