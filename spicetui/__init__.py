@@ -42,9 +42,11 @@ if TYPE_CHECKING:
     from .devices.folder import SharedFolder as SharedFolder
     from .devices.folder_activity import FolderAction as FolderAction
     from .devices.folder_activity import FolderEvent as FolderEvent
+    from .devices.medium import ImageFile as ImageFile
     from .devices.smartcard_pcsc import PcscReader as PcscReader
     from .devices.smartcard_piv import PivCard as PivCard
     from .devices.smartcard_software import SoftwareReader as SoftwareReader
+    from .devices.usb_storage import MassStorage as MassStorage
     from .errors import AgentError as AgentError
     from .errors import AuthError as AuthError
     from .errors import ChannelClosed as ChannelClosed
@@ -101,6 +103,8 @@ _NAMES = {
     "SharedFolder": "devices.folder",
     "FolderAction": "devices.folder_activity",
     "FolderEvent": "devices.folder_activity",
+    "MassStorage": "devices.usb_storage",
+    "ImageFile": "devices.medium",
     "TcpConnector": "connectors.tcp",
     "TlsConnector": "connectors.tls",
     "UnixConnector": "connectors.unix",

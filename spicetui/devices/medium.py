@@ -13,7 +13,11 @@ import stat
 import struct
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
 
 from ..diagnostics import logger
 from ..errors import UsbError
@@ -52,6 +56,8 @@ _FLOCK = struct.Struct("hhqqi4x")
 
 #: Of preadv: only what needs no waiting. Linux has it.
 _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
+
+T = TypeVar("T")
 
 _log = logger("devices.medium")
 
@@ -251,3 +257,36 @@ class ImageFile:
         if self._fd is None:
             raise OSError(errno.ENODEV, "the medium was taken out")
         return self._fd
+
+
+class Worker:
+    """One thread: whatever happens to a medium happens in order, even if a command was given up.
+
+    A file that never answers keeps the thread, but not the program.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._queue.put(run)
+        return future
+
+    def stop(self) -> None:
+        """Ends it after what was asked for before."""
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        while (work := self._queue.get()) is not None:
+            work()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import struct
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
@@ -25,16 +24,23 @@ from ..interfaces import (
     UsbHost,
 )
 from ..wire.usb import DIRECTION_IN, Speed, TransferType
-from .medium import ImageFile
+from .medium import ImageFile, Worker
 from .scsi import Identity, Medium
 from .scsi_cd import CdUnit
 from .scsi_disk import DiskUnit
 from .usb_bot import BulkOnly, Job
+from .usb_storage_descriptors import (
+    BULK_IN,
+    BULK_ONLY,
+    BULK_OUT,
+    PACKETS,
+    PRODUCT_ID,
+    STORAGE_CLASS,
+    TRANSPARENT_SCSI,
+    VENDOR_ID,
+    descriptor,
+)
 
-BULK_IN, BULK_OUT = 0x81, 0x02
-STORAGE_CLASS, TRANSPARENT_SCSI, BULK_ONLY = 0x08, 0x06, 0x50
-PACKETS = {Speed.HIGH: 512, Speed.SUPER: 1024}
-VENDOR_ID, PRODUCT_ID = 0x1D6B, 0x0104  #: Linux's for gadgets of all kinds
 MANUFACTURER = "spicetui"
 
 #: Written bytes are made safe when no command came for so long; guests seldom ask, since they take USB for uncached.
@@ -42,8 +48,6 @@ IDLE_FLUSH_SECONDS = 1.0
 
 #: How long a device that is unplugged waits for its file.
 CLOSE_SECONDS = 10.0
-
-DEVICE, CONFIGURATION, STRING, QUALIFIER, OTHER_SPEED, OBJECT_STORE, COMPANION = 1, 2, 3, 6, 7, 15, 48
 
 _log = logger("devices.usb_storage")
 
@@ -84,7 +88,7 @@ class MassStorage:
         self._product = product
         self._host: UsbHost | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._worker: ThreadPoolExecutor | None = None
+        self._worker: Worker | None = None
         self._configuration = 1
         self._completions: list[Callable[[], None]] = []
         self._flusher: asyncio.TimerHandle | None = None
@@ -203,8 +207,7 @@ class MassStorage:
     async def open(self, host: UsbHost) -> None:
         self._loop = asyncio.get_running_loop()
         if self._worker is None:
-            # One thread: whatever happens to the medium happens in order, even if a command was given up.
-            self._worker = ThreadPoolExecutor(1, f"spice usb {self.kind}")
+            self._worker = Worker(f"spice usb {self.kind}")
         medium = self.unit.medium
         try:
             if medium is not None:
@@ -280,9 +283,10 @@ class MassStorage:
         setup = transfer.setup
         assert setup is not None
         answer: bytes | None = None
+        strings = (MANUFACTURER, self._product, self.serial)
         match setup.request_type, setup.request:
             case (0x80, 6):  # GET_DESCRIPTOR
-                answer = self._descriptor(setup.value >> 8, setup.value & 0xFF)
+                answer = descriptor(setup.value >> 8, setup.value & 0xFF, self.speed, strings)
             case (0x80 | 0x81 | 0x82, 0):  # GET_STATUS
                 answer = bytes((1, 0)) if setup.request_type == 0x80 else bytes(2)  # self-powered; not halted
             case (0xA1, 0xFE) if not setup.value:  # GET_MAX_LUN
@@ -300,34 +304,6 @@ class MassStorage:
             self._complete(transfer, TransferStatus.SUCCESS, answer[: transfer.length])
         else:
             self._complete(transfer, TransferStatus.SUCCESS, length=len(transfer.data))
-
-    def _descriptor(self, kind: int, index: int) -> bytes | None:
-        usb3 = self.speed is Speed.SUPER
-        usb, ep0 = (0x0300, 9) if usb3 else (0x0200, 64)  # the packet of endpoint 0 as bytes, or as a power of 2
-        if kind == DEVICE:
-            return struct.pack(
-                "<BBHBBBBHHHBBBB", 18, DEVICE, usb, 0, 0, 0, ep0, VENDOR_ID, PRODUCT_ID, 0x0100, 1, 2, 3, 1
-            )
-        if kind == QUALIFIER and not usb3:
-            return struct.pack("<BBHBBBBBx", 10, QUALIFIER, usb, 0, 0, 0, ep0, 1)
-        if (kind == CONFIGURATION or (kind == OTHER_SPEED and not usb3)) and not index:
-            packet = PACKETS[self.speed] if kind == CONFIGURATION else 64
-            companion = struct.pack("<BBBBH", 6, COMPANION, 15, 0, 0) if usb3 else b""
-            parts = struct.pack("<BBBBBBBBB", 9, 4, 0, 0, 2, STORAGE_CLASS, TRANSPARENT_SCSI, BULK_ONLY, 0)
-            for endpoint in (BULK_IN, BULK_OUT):
-                parts += struct.pack("<BBBBHB", 7, 5, endpoint, 2, packet, 0) + companion
-            self_powered = 0xC0
-            return struct.pack("<BBHBBBBB", 9, kind, 9 + len(parts), 1, 1, 0, self_powered, 0) + parts
-        if kind == OBJECT_STORE and usb3:
-            usb2_extension = struct.pack("<BBBI", 7, 16, 2, 2)
-            super_speed = struct.pack("<BBBBHBBH", 10, 16, 3, 0, 0x000E, 1, 10, 32)
-            return struct.pack("<BBHB", 5, OBJECT_STORE, 22, 2) + usb2_extension + super_speed
-        if kind == STRING and index == 0:
-            return struct.pack("<BBH", 4, STRING, 0x0409)  # English (United States)
-        if kind == STRING and index <= 3:
-            text = (MANUFACTURER, self._product, self.serial)[index - 1].encode("utf-16-le")
-            return bytes((2 + len(text), STRING)) + text
-        return None
 
     # --- between the machine, the worker and the host
 
@@ -418,12 +394,12 @@ class MassStorage:
             failure, why = error, f"it has not answered for {CLOSE_SECONDS:g} s"
         except OSError as error:
             failure, why = error, str(error.strerror or error).lower()
-        self.lost = f"{medium.name}: what was written last may be lost: {why}"
+        self.lost = f"{medium.name}: {'what was written last may be lost: ' if medium.writable else ''}{why}"
         raise UsbError(self.lost) from failure
 
     def _stop_worker(self) -> None:
         if self._worker is not None:
-            self._worker.shutdown(wait=False)
+            self._worker.stop()
             self._worker = None
 
 

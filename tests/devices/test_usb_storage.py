@@ -409,3 +409,15 @@ async def test_a_write_that_cannot_be_made_safe_at_the_end(host: Host) -> None:
     await device.open(host)
     with pytest.raises(UsbError, match="may be lost: broken"):
         await device.close()
+
+
+async def test_a_file_that_never_answers_does_not_keep_the_session(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usb_storage, "CLOSE_SECONDS", 0.05)
+    medium = Stuck()
+    device = MassStorage(Kind.DISK, medium)
+    await device.open(host)
+    host.submit(device, bulk_out(wrapper(READ_0, 4096, to_guest=True)))
+    with pytest.raises(UsbError, match="memory: what was written last may be lost: it has not answered"):
+        await device.close()
+    assert device.lost
+    medium.go_on.set()
