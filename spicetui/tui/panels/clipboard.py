@@ -69,8 +69,8 @@ class ClipboardPanel(Panel):
     ClipboardPanel .direction > Button { width: 5; min-width: 5; padding: 0; }
     ClipboardPanel .row > .name { width: 7; color: $text-muted; }
     ClipboardPanel .row > Input { width: 1fr; background: $boost; }
-    ClipboardPanel Button { background: $panel; }
-    ClipboardPanel Button:hover, ClipboardPanel Button:focus { background: $accent; }
+    ClipboardPanel Button { background: $panel !important; }
+    ClipboardPanel Button:hover, ClipboardPanel Button:focus { background: $accent !important; }
     ClipboardPanel #old { width: 1fr; text-style: bold; }
     ClipboardPanel .titled { margin-top: 1; }
     ClipboardPanel #saving { display: none; }
@@ -202,9 +202,9 @@ class ClipboardPanel(Panel):
         if way is not None:
             kinds = waiting[way].kinds
             words = (
-                f"Copied in the guest: {kinds}. Take it?"
+                f"Copied in the guest: {kinds}. Take it? y/n"
                 if way is Way.FROM_GUEST
-                else f"Copied here: {kinds}. Offer it?"
+                else f"Copied here: {kinds}. Offer it? y/n"
             )
             self.query_one("#question", Line).tell(words)
 
