@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from .devices.smartcard_pcsc import PcscReader as PcscReader
     from .devices.smartcard_piv import PivCard as PivCard
     from .devices.smartcard_software import SoftwareReader as SoftwareReader
+    from .devices.usb_autoconnect import AutoConnect as AutoConnect
+    from .devices.usb_device import RealDevice as RealDevice
     from .devices.usb_storage import MassStorage as MassStorage
     from .errors import AgentError as AgentError
     from .errors import AuthError as AuthError
@@ -103,6 +105,8 @@ _NAMES = {
     "SharedFolder": "devices.folder",
     "FolderAction": "devices.folder_activity",
     "FolderEvent": "devices.folder_activity",
+    "AutoConnect": "devices.usb_autoconnect",
+    "RealDevice": "devices.usb_device",
     "MassStorage": "devices.usb_storage",
     "ImageFile": "devices.medium",
     "TcpConnector": "connectors.tcp",
