@@ -44,6 +44,8 @@ class UsbPanel(Panel):
     UsbPanel #asking { display: none; background: $warning 20%; }
     UsbPanel #asking > Static { width: 1fr; }
     UsbPanel .titled { margin-top: 1; }
+    UsbPanel Button.-style-default { background: $primary 30%; }
+    UsbPanel Button.-style-default:hover, UsbPanel Button.-style-default:focus { background: $primary; }
     UsbPanel #give { width: 23; }
     UsbPanel #eject, UsbPanel #remove { width: 10; }
     UsbPanel #kind { width: 8; }
