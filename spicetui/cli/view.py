@@ -26,6 +26,8 @@ SCALES = ("fit", "native", "integer", "1:1")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from ..protocol.usbfilter import AUTO_CONNECT
+
     add_target(parser, optional=True)
     picture = parser.add_argument_group("picture")
     picture.add_argument("--graphics", choices=GRAPHICS, default="auto", help="how to draw it (default auto)")
@@ -67,6 +69,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder = parser.add_argument_group("shared folder")
     folder.add_argument("--share", metavar="DIR", help="show the guest this folder, over its WebDAV daemon")
     folder.add_argument("--share-read-only", action="store_true", help="the guest may change nothing in it")
+    usb = parser.add_argument_group("USB devices")
+    usb.add_argument(
+        "--usb-auto-connect",
+        metavar="FILTER",
+        nargs="?",
+        const=AUTO_CONNECT,
+        type=usb_filter,
+        help=f"give the machine what is plugged in later and FILTER allows; without one {AUTO_CONNECT}",
+    )
+    usb.add_argument(
+        "--usb-redirect-on-connect",
+        metavar="FILTER",
+        type=usb_filter,
+        help="give it what is plugged in already and FILTER allows, as long as there are slots",
+    )
     cards = parser.add_argument_group("smartcards")
     cards.add_argument(
         "--smartcard",
@@ -90,6 +107,17 @@ def microphone(text: str) -> str:
             choose_source(source)
         except FeatureMissing as error:
             raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def usb_filter(text: str) -> str:
+    from ..errors import UsbError
+    from ..protocol import usbfilter
+
+    try:
+        usbfilter.parse(text)
+    except UsbError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 
@@ -143,6 +171,8 @@ async def view(arguments: argparse.Namespace) -> int:
             config=config,
             clipboard_to_guest=arguments.clipboard_to_guest,
             clipboard_from_guest=arguments.clipboard_from_guest,
+            usb_auto_connect=arguments.usb_auto_connect,
+            usb_redirect=arguments.usb_redirect_on_connect,
             ask_password=password is None,  # one that was given and is refused ends the program
         )
     finally:

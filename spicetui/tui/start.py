@@ -49,6 +49,8 @@ async def run_async(
     config: Config | None = None,
     clipboard_to_guest: str | None = None,
     clipboard_from_guest: str | None = None,
+    usb_auto_connect: str | None = None,
+    usb_redirect: str | None = None,
 ) -> int:
     """Runs the app on the terminal; returns the exit status after at most one line on standard error.
 
@@ -56,6 +58,7 @@ async def run_async(
     was given beforehand; *ask_password*: whether the user may be asked when that is refused.  *title* names the
     target until the machine has told its name.  *graphics* is one of GRAPHICS, *scale* one of SCALES.  *prefix* and
     *layout* go before those of *config*.  *microphone* is ``ask``, ``on`` or ``off``, and ``:SOURCE``.
+    *usb_auto_connect* and *usb_redirect* are filters for this computer's USB devices, None for no device.
     """
     terminal = _terminal()
     if isinstance(terminal, str):
@@ -69,6 +72,8 @@ async def run_async(
             settings,
             clipboard_to_guest=clipboard_to_guest or settings.clipboard_to_guest,
             clipboard_from_guest=clipboard_from_guest or settings.clipboard_from_guest,
+            usb_auto_connect=usb_auto_connect,
+            usb_redirect=usb_redirect,
         )
     except SpiceError as wrong:
         return _complain(str(wrong), 2)
