@@ -18,6 +18,9 @@ log = logger("devices.usb")
 #: Seconds from the kernel's message to the look: udev sets the node's rights meanwhile.
 SETTLE = 0.4
 
+#: Looks after news: libusb keeps a list of its own, which may come later.
+TRIES = 3
+
 #: Seconds between two looks where the kernel sends nothing, as in containers; the list of names is all that is read.
 LOOK = 3.0
 
@@ -127,20 +130,23 @@ class Hotplug:
                 async with asyncio.timeout(self._look_seconds):
                     await self._news.wait()
             told = self._news.is_set()
-            if told:
+            present = await asyncio.to_thread(self._system.present)
+            if not told and present == self._present and sys.platform == "linux":
+                continue
+            self._present = present
+            for _ in range(TRIES if told or sys.platform == "linux" else 1):
                 await asyncio.sleep(self._settle)
                 self._news.clear()
-            present = await asyncio.to_thread(self._system.present)
-            if told or present != self._present or sys.platform != "linux":
-                self._present = present
-                await self._compare()
+                if await self._compare():
+                    break
 
-    async def _compare(self) -> None:
+    async def _compare(self) -> bool:
+        """Whether something is new."""
         try:
             found = list(await asyncio.to_thread(self._list))
         except SpiceError as error:
             log.info("the USB devices cannot be listed: %s", error)
-            return
+            return False
         before = {_identity(device): device for device in self.devices}
         now = {_identity(device): device for device in found}
         self.devices = found
@@ -150,3 +156,4 @@ class Hotplug:
         ):
             for device in sorted(devices, key=lambda one: one.location):
                 call(device)
+        return before.keys() != now.keys()
