@@ -135,8 +135,8 @@ class UsbredirChannel(SpicevmcChannel):
     async def attach(self, device: UsbDevice, timeout: float | None = HELLO_SECONDS) -> Attachment:
         """Offers a device to the guest; a guest that does not refuse it at once may still do so later.
 
-        *timeout* in seconds is for the guest to answer at all, None: no matter when. Raises UsbError with the reason, FeatureMissing for a
-        read-only session, ChannelClosed.
+        *timeout* in seconds is for the guest to answer at all, None: no matter when. Raises UsbError with the reason,
+        FeatureMissing for a read-only session, ChannelClosed.
         """
         if self.session.options.read_only:
             raise FeatureMissing("the session is read-only: no USB device is attached")

@@ -43,7 +43,7 @@ def test_help_names_every_command_and_no_other(run: Run) -> None:
     assert (result.status, result.err) == (0, "")
     for command in COMMANDS:
         assert f"  {command.name:<12}" in result.out
-    for later in ("record", "serve", "usb", "share", "doctor"):
+    for later in ("record", "serve", "doctor"):
         assert f"  {later}  " not in result.out
     assert "Examples:" in result.out
     assert run("-h").out == result.out
