@@ -23,6 +23,9 @@ unicode = "ctrl-shift-u"
 [mouse]
 horizontal_wheel = "shift"
 
+[sound]
+volume_sync = "on"
+
 [macros]
 terminal = "ctrl+alt+t"
 "run: notes" = ["super+r", "n", "enter"]
@@ -35,9 +38,10 @@ def test_all_of_it() -> None:
     assert found.word("keys", "layout") == "de"
     assert found.word("keys", "unicode") == "ctrl-shift-u"
     assert found.word("mouse", "horizontal_wheel") == "shift"
+    assert found.word("sound", "volume_sync") == "on"
     assert found.macros == (Macro("terminal", ("ctrl+alt+t",)), Macro("run: notes", ("super+r", "n", "enter")))
     assert str(found.wrong("keys", "prefix", "no such key")) == f"{PATH}, line 3: keys.prefix: no such key"
-    assert str(found.wrong("macros", "run: notes", "what?")) == f"{PATH}, line 12: macros.run: notes: what?"
+    assert str(found.wrong("macros", "run: notes", "what?")) == f"{PATH}, line 15: macros.run: notes: what?"
 
 
 def test_none_of_it(tmp_path: Path) -> None:

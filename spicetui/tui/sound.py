@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FULL_VOLUME = 65535
 STEP = 0.05  # of a volume, at a key
 MAX_GAIN = 4.0  # of the microphone
+ECHO_SECONDS = 1.0  # in which the machine tells what it was told, perhaps something older already
 LOOK_SECONDS = 0.1  # between two looks whether the user can be asked
 
 
@@ -48,6 +50,7 @@ class SoundService(Service):
         self._mute = False
         self._gain = 1.0
         self._mic_mute = False
+        self._told_at = -ECHO_SECONDS  # when the machine was told a volume
         self._consent: bool | None = None
         self._question: MicrophoneScreen | None = None
         self._source: Source | None = None
@@ -125,7 +128,7 @@ class SoundService(Service):
         recorder = self.recorder
         if self.microphone_on and recorder is not None and recorder.listening:
             parts.append("MIC muted" if recorder.mute else "MIC")
-        if self.file is not None:
+        if self.file is not None and self.file.error is None:
             parts.append(f"REC {clock(self.file.seconds)}")
         if self.has_device and self.mute:
             parts.append("muted")
@@ -258,6 +261,7 @@ class SoundService(Service):
 
     def _tell(self) -> None:
         assert self.client is not None
+        self._told_at = time.monotonic()
         playback, recorder = self.playback, self.recorder
         try:
             if playback is not None:
@@ -280,7 +284,7 @@ class SoundService(Service):
         self.changed()
 
     def volume_changed(self, microphone: bool, volumes: Sequence[int], muted: bool) -> None:
-        if volumes and self.synced:
+        if volumes and self.synced and time.monotonic() > self._told_at + ECHO_SECONDS:
             mean = round(sum(volumes) / len(volumes) / FULL_VOLUME, 2)
             if microphone:
                 self._gain = mean if self._gain <= 1 else self._gain

@@ -158,3 +158,13 @@ def test_speak_refuses_what_it_cannot_read(run: Run, tmp_path: Path) -> None:
 def test_read_only_keeps_the_microphone_closed(run: Run, tmp_path: Path) -> None:
     result = run("speak", "127.0.0.1:1", write(tmp_path / "in.wav", PACKET), "--read-only")
     assert result.status == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("maybe", "'maybe' is neither ask, on nor off"), ("ask:nonsense", "no microphone is called 'nonsense'")],
+)
+def test_what_the_machine_may_hear_is_checked_at_once(run: Run, value: str, words: str) -> None:
+    result = run("view", "demo", "--microphone", value)
+    assert result.status == 2
+    assert words in result.err
