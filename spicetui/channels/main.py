@@ -117,7 +117,7 @@ class Main(Channel):
         if self.closed:
             return
         for chunk in chunks:
-            self.machine.send(wire.AgentData(chunk))
+            self.machine.send_body(wire.AgentData, chunk)
         self._flush()
 
     # --- messages

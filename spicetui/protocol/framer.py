@@ -42,10 +42,14 @@ class Framer:
 
     def frame(self, number: int, body: bytes) -> bytes:
         """One message as it goes on the wire."""
+        return self.head(number, len(body)) + body
+
+    def head(self, number: int, size: int) -> bytes:
+        """What goes before a body of *size* bytes."""
         self._serial_out += 1
         if self.mini_header:
-            return MINI.pack(number, len(body)) + body
-        return FULL.pack(self._serial_out, number, len(body), 0) + body
+            return MINI.pack(number, size)
+        return FULL.pack(self._serial_out, number, size, 0)
 
     # --- receiving
 
