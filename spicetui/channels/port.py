@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from lz4.block import LZ4BlockError, compress, decompress
-
 from ..diagnostics import printable
 from ..errors import ChannelClosed, CodecError, FeatureMissing
 from ..wire import port as wire
 from ..wire import vmc
 from ..wire.core import Buffer
-from ..wire.enums import ChannelType, SpicevmcCap
-from .base import Channel
+from ..wire.enums import ChannelType
+from .vmc import SpicevmcChannel
 
 #: Bytes kept of a port that nobody reads, the latest ones: its guest must not wait for a reader that never comes.
 UNREAD_BYTES = 64 << 10
@@ -25,20 +23,13 @@ WAITING_BYTES = 1 << 20
 #: Bytes of one message that is sent.
 MESSAGE = 64 << 10
 
-#: Of one that comes; the server sends at most some 64 KiB.
-MAX_MESSAGE = 8 << 20
 
-#: Shorter messages are not worth compressing; and after one that did not shrink, so many are not tried.
-COMPRESS_FROM = 1000
-SKIP = 31
-
-
-class PortChannel(Channel):
+class PortChannel(SpicevmcChannel):
     """``client.ports[name]``. What the guest writes is kept for :meth:`read`, what is written is its input."""
 
     TYPE = ChannelType.PORT
     MESSAGES = wire.MESSAGES
-    CAPS = frozenset((SpicevmcCap.DATA_COMPRESS_LZ4,))
+    DAMAGED = CodecError  # what a port says goes on behind a message that is lost
 
     def __init__(self, session: Any, id: int = 0) -> None:
         super().__init__(session, id)
@@ -48,7 +39,6 @@ class PortChannel(Channel):
         self._received = bytearray()
         self._reading = False
         self._changed = asyncio.Event()
-        self._skip = 0
 
     # --- for programs
 
@@ -109,19 +99,6 @@ class PortChannel(Channel):
 
     # --- sending
 
-    def send_data(self, data: Buffer) -> None:
-        """Queues one message, compressed where the server can undo it and it pays."""
-        if len(data) >= COMPRESS_FROM and SpicevmcCap.DATA_COMPRESS_LZ4 in self.channel_caps:
-            if self._skip:
-                self._skip -= 1
-            else:
-                short = compress(data, store_size=False)
-                if len(short) < len(data) * 7 // 8:
-                    self.send(vmc.CompressedData(vmc.DataCompressionType.LZ4, len(data), short))
-                    return
-                self._skip = SKIP
-        self.send(vmc.Data(data))
-
     def describe(self, message: Any) -> str:
         """Contents are passwords as often as not."""
         if isinstance(message, (vmc.Data, vmc.CompressedData)):
@@ -149,22 +126,6 @@ class PortChannel(Channel):
 
     def opened_changed(self) -> None:
         """Before the driver is told."""
-
-    def on_data(self, message: vmc.Data) -> Coroutine[Any, Any, None] | None:
-        return self.received(message.data)
-
-    def on_compressed_data(self, message: vmc.CompressedData) -> Coroutine[Any, Any, None] | None:
-        if message.type == vmc.DataCompressionType.NONE:
-            return self.received(message.compressed_data)
-        if message.type != vmc.DataCompressionType.LZ4 or not 0 < message.uncompressed_size <= MAX_MESSAGE:
-            raise CodecError(f"{message.uncompressed_size} bytes compressed by method {message.type}")
-        try:
-            data = decompress(message.compressed_data, uncompressed_size=message.uncompressed_size)
-        except LZ4BlockError as error:
-            raise CodecError(f"LZ4 block: {error}") from None
-        if len(data) != message.uncompressed_size:
-            raise CodecError(f"LZ4 block of {len(data)} bytes that says {message.uncompressed_size}")
-        return self.received(data)
 
     def received(self, data: Buffer) -> Coroutine[Any, Any, None] | None:
         """What the guest wrote; a coroutine makes the guest wait."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 from lz4.block import LZ4BlockError, compress, decompress
 
-from ..errors import ProtocolError
+from ..errors import ProtocolError, SpiceError
 from ..wire import vmc as wire
 from ..wire.core import Buffer
 from ..wire.enums import SpicevmcCap
@@ -26,9 +26,11 @@ SKIP = 31
 
 
 class SpicevmcChannel(Channel):
-    """Subclasses have ``received(data)``; damage to the stream ends the channel, since nothing after it makes sense."""
+    """Subclasses have ``received(data)``."""
 
     MESSAGES = wire.MESSAGES
+    #: Raised for a message that cannot be undone. This one ends the channel: nothing that follows would make sense.
+    DAMAGED: ClassVar[type[SpiceError]] = ProtocolError
     CAPS = frozenset((SpicevmcCap.DATA_COMPRESS_LZ4,))
 
     def __init__(self, session: Any, id: int = 0) -> None:
@@ -73,14 +75,16 @@ class SpicevmcChannel(Channel):
 
     def on_compressed_data(self, message: wire.CompressedData) -> Coroutine[Any, Any, None] | None:
         size = message.uncompressed_size
+        if message.type == wire.DataCompressionType.NONE:
+            return self.received(message.compressed_data)
         if message.type != wire.DataCompressionType.LZ4 or not 0 < size <= MAX_MESSAGE:
-            raise ProtocolError(f"{self.key}: {size} bytes compressed by method {message.type}")
+            raise self.DAMAGED(f"{self.key}: {size} bytes compressed by method {message.type}")
         try:
             data = decompress(message.compressed_data, uncompressed_size=size)
         except LZ4BlockError as error:
-            raise ProtocolError(f"{self.key}: LZ4 block: {error}") from None
+            raise self.DAMAGED(f"{self.key}: LZ4 block: {error}") from None
         if len(data) != size:
-            raise ProtocolError(f"{self.key}: LZ4 block of {len(data)} bytes that says {size}")
+            raise self.DAMAGED(f"{self.key}: LZ4 block of {len(data)} bytes that says {size}")
         return self.received(data)
 
     def received(self, data: Buffer) -> Coroutine[Any, Any, None] | None:
