@@ -25,7 +25,7 @@ from spicetui.interfaces import IsoPacket, Transfer, TransferStatus
 from spicetui.wire.usb import Setup, TransferType
 
 STORAGE = "46f4:0001"
-SECONDS = 60.0
+SECONDS = 120.0
 NOBODY = 65534
 
 

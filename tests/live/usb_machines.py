@@ -14,7 +14,7 @@ from .linux_guest import Shell
 from .qemu import Qemu
 
 BOOT_SECONDS = 180.0
-SECONDS = 60.0
+SECONDS = 120.0
 
 ROOT = "/root-of-host"
 REPOSITORY = Path(__file__).parents[2]
