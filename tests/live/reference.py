@@ -72,6 +72,7 @@ class Reference:
             self._properties["preferred-compression"] = COMPRESSIONS[compression]
         self.events: list[dict[str, Any]] = []
         self._number = 0
+        self.patience = DEADLINE  #: seconds until an answer
 
     def __enter__(self) -> Self:
         callback = Callback(self.directory / "reference.sock")
@@ -109,7 +110,7 @@ class Reference:
         self._number += 1
         self._line.send(json.dumps({"id": self._number, "op": operation, **arguments}).encode() + b"\n")
         while True:
-            message = json.loads(self._line.read_through(b"\n"))
+            message = json.loads(self._line.read_through(b"\n", self.patience))
             if message.get("id") != self._number:
                 self.events.append(message)
             elif "error" in message:

@@ -213,6 +213,7 @@ async def test_as_fast_as_the_reference_client(server: Xspice, guest: VdAgent, f
         path = path.rename(files / f"theirs{turn}")
         with Reference(server.directory, server.address()) as peer:
             await asyncio.to_thread(peer.ask, "agent")
+            peer.patience = 2 * SECONDS
             began = time.perf_counter()
             await asyncio.to_thread(peer.ask, "send_file", path=str(path))
             reference.append(time.perf_counter() - began)
