@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,6 +85,8 @@ class SoundService(Service):
         if self.way:
             self._use(self.way)
         self._set_up()
+        # Looking through all that the app is made of takes longer than a device's buffer lasts.
+        gc.freeze()
         if self.starts_on:
             self._consent = True
             self.app.run_worker(self._open_microphone(), name="microphone")
