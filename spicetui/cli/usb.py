@@ -313,12 +313,12 @@ class Control:
         while self._waiting:
             line = self._waiting.pop(0)
             try:
-                await self._do(line)
+                await self.obey(line)
             except SpiceError as error:
                 complain(str(error))
         self._task = None
 
-    async def _do(self, line: str) -> None:
+    async def obey(self, line: str) -> None:
         if not line:
             return
         word, _, rest = line.partition(" ")

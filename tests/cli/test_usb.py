@@ -1,10 +1,16 @@
-"""`usb`: what is refused before anything is connected."""
+"""`usb`: what is refused before anything is connected, and how its drives are told of and changed."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+
+from spicetui.cli.exits import UsageError
+from spicetui.cli.usb import Control, Events
+from spicetui.devices.usb_storage import MassStorage
+from spicetui.errors import UsbError
 
 from .conftest import Run
 
@@ -55,3 +61,37 @@ def test_the_same_image_cannot_be_written_twice(run: Run, image: Path) -> None:
 def test_a_server_without_slots(run: Run, image: Path) -> None:
     result = run("usb", "attach", "demo", "--disk", str(image))
     assert (result.status, result.error) == (6, "the server offers no USB redirection (no usbredir channel)")
+
+
+@pytest.fixture
+def drive(image: Path) -> MassStorage:
+    return MassStorage.cd(image)
+
+
+def test_events_of_a_drive(drive: MassStorage, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Events(True, [drive])
+    drive.ejected_by_guest = True
+    drive.on_change()
+    told = json.loads(capsys.readouterr().out)
+    assert (told["event"], told["number"], told["kind"], told["image"]) == ("ejected", 0, "cd", str(image))
+    Events(False, [drive])
+    drive.on_change()
+    assert capsys.readouterr().out == f"ejected: cd {image}\n"
+
+
+async def test_lines_that_change_media(drive: MassStorage, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = Events(False, [drive])
+    control = Control(True, events)
+    for line in ("eject", "eject 1", "eject x", "eject 0 now", "insert 0", "load 0", f"insert -1 {image}"):
+        with pytest.raises(UsageError, match="is neither 'eject N' nor 'insert N FILE'"):
+            await control.obey(line)
+    await control.obey("")
+    await control.obey("eject 0")
+    assert drive.medium is None
+    with pytest.raises(UsbError, match="no such file"):
+        await control.obey("insert 0 absent.iso")
+    spaced = image.with_name("a disc.iso")
+    image.rename(spaced)
+    await control.obey(f"insert 0 {spaced}")
+    assert capsys.readouterr().out.splitlines() == [f"removed: cd {image}", f"inserted: cd {spaced}"]
+    await drive.close()
