@@ -140,18 +140,25 @@ def test_devices_of_a_real_kernel(client: Client) -> None:
     told = news("killed")
     assert (told["during"], told["after"]) == ({"0": "usbfs"}, {"0": "usb-storage"})
     news("watching")
-    machine.qemu.qmp("device_del", id="storage")
+    machine.unplug_stick()
     assert news("gone")["reason"] == "it was unplugged"
     assert news("left")["id"] == STORAGE
-    machine.qemu.qmp("device_add", driver="usb-storage", drive="again", bus="usb.0", id="storage")
+    machine.plug_stick()
     assert news("arrived")["id"] == STORAGE
     news("done")
     line.read_through(b"\nended\n", SECONDS)
 
 
-def test_a_pc_boots_from_a_real_stick_of_the_clients_machine(client: Client, private: Path) -> None:
+def test_a_pc_boots_from_a_real_stick_that_is_plugged_in_and_again(client: Client, private: Path) -> None:
     with Qemu(private, extra=slots("xhci")) as server:
-        attached = client.attach(server.port, "--redirect-on-connect 8,-1,-1,-1,1", count=1)
+        attached = client.attach(server.port, "--redirect-on-connect 8,-1,-1,-1,1 --auto-connect", count=1)
+        attached.wait("attached")
+        server.qmp("system_reset")
+        assert read_boot(server) == ("a real stick", "DONE")
+        client.machine.unplug_stick()
+        attached.wait("lost")
+        client.machine.plug_stick()
+        attached.count = 2
         attached.wait("attached")
         server.qmp("system_reset")
         assert read_boot(server) == ("a real stick", "DONE")

@@ -30,7 +30,8 @@ STORAGE, KEYBOARD, SERIAL, SOUND = "46f4:0001", "0627:0001", "0403:6001", "46f4:
 
 QUIET = "quiet loglevel=0"
 
-#: Of an image that a second drive takes when the first one was unplugged.
+#: Of an image that another drive takes when the first one was unplugged.
+SPARE = ("second", "third")
 RAW = "format=raw,file.locking=off,cache=writethrough"
 
 
@@ -53,6 +54,7 @@ class ClientMachine:
 
     def __init__(self, directory: Path, stick: Path) -> None:
         self.directory = directory
+        self._spare = list(SPARE)
         self.serial_path = directory / "serial.sock"
         self.sound_path = directory / "sound.wav"
         share = "local,id=host,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"
@@ -64,7 +66,7 @@ class ClientMachine:
                 "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net",
                 "-device", "qemu-xhci,id=usb",
                 "-machine", "i8042=off",  # what is typed comes by USB
-                *(word for id in ("stick", "again") for word in ("-drive", f"if=none,id={id},file={stick},{RAW}")),
+                *(word for id in ("stick", *SPARE) for word in ("-drive", f"if=none,id={id},file={stick},{RAW}")),
                 "-device", "usb-storage,id=storage,drive=stick,bus=usb.0",
                 "-device", "usb-kbd,id=keyboard,bus=usb.0",
                 "-chardev", f"socket,id=line,path={self.serial_path},server=on,wait=off",
@@ -98,6 +100,13 @@ class ClientMachine:
 
     def stop(self) -> None:
         self.qemu.__exit__(None, None, None)
+
+    def unplug_stick(self) -> None:
+        self.qemu.qmp("device_del", id="storage")
+
+    def plug_stick(self) -> None:
+        """QEMU throws a drive away with the device that had it."""
+        self.qemu.qmp("device_add", driver="usb-storage", drive=self._spare.pop(0), bus="usb.0", id="storage")
 
     def python(self, words: str) -> str:
         """For the shell: this Python with *words*, in the repository."""
