@@ -585,6 +585,10 @@ class SpiceApp(App[int]):
         else:
             log.info("%s", printable(text, 300))
 
+    def copy_to_clipboard(self, text: str) -> None:
+        super().copy_to_clipboard(text)
+        self.shared_clipboard.copy_own(text)
+
     def _retitle(self) -> None:
         if self.terminal_driver is not None:
             self.terminal_driver.set_title(f"{self.link.name or self.settings.title} - spicetui")

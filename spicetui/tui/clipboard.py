@@ -34,6 +34,8 @@ TEXT, FILES = ClipboardFormat.TEXT, ClipboardFormat.FILE_LIST
 
 MAX_BYTES = 64 << 20  # of one piece of contents that is kept or given
 ANSWER_SECONDS = 30.0  # for the terminal, which may ask its user
+SETTLE_SECONDS = 0.1  # what the guest has replaced by then is not asked for
+BACKLOG = 1 << 20  # bytes that wait for the terminal, from which on it gets no more
 CHORD_SECONDS = 0.25  # for the guest's desktop, to learn of what is offered before it is told to paste
 
 _LETTERS = {CLIPBOARD: "c", PRIMARY: "p"}
@@ -84,6 +86,7 @@ class ClipboardService(Service):
         self._answer: asyncio.Future[osc52.Answer] | None = None
         self._seen: dict[ClipboardSelection, bytes] = {}  # digests of what this side is known to have
         self._looking: asyncio.Task[None] | None = None
+        self._grabs = 0  # of the guest
 
     # --- state, for the panel and the status line
 
@@ -197,6 +200,7 @@ class ClipboardService(Service):
         self.waiting.pop(Way.FROM_GUEST, None)
 
     def clipboard_grabbed(self, selection: ClipboardSelection, types: Sequence[ClipboardFormat]) -> None:
+        self._grabs += 1
         self.offers.pop(selection, None)
         if task := self._taking.pop(selection, None):
             task.cancel()
@@ -299,6 +303,8 @@ class ClipboardService(Service):
         if entry.format is FILES or entry.format is None:
             self._note(entry, f"{entry.kinds}: not copied here")
             return
+        if not asked:
+            await asyncio.sleep(SETTLE_SECONDS)
         data, format = await self.fetch(entry), entry.format
         if data is not None and format is not None:
             if not asked and self._seen.get(entry.selection) == _digest((format,), data):
@@ -311,6 +317,9 @@ class ClipboardService(Service):
         format = entry.format
         data = await self.fetch(entry, format)
         if data is None or format is None:
+            return False
+        if not data:
+            self._note(entry, "empty, not copied")
             return False
         taken: list[str] = []
         refused: list[str] = []
@@ -346,8 +355,25 @@ class ClipboardService(Service):
         if len(data) > osc52.MAX_BYTES:
             refused.append(f"{human_bytes(len(data))} are too much for a terminal; save it to a file")
             return
+        while driver.writer.backlog > BACKLOG:
+            await asyncio.sleep(SETTLE_SECONDS)
         driver.writer.control(osc52.write(data, caps, _LETTERS[selection]))
         taken.append("the terminal" if osc52.sure(caps) else "the terminal, if it takes it")
+
+    def copy_own(self, text: str) -> None:
+        """What was copied in the app itself, and has gone to the terminal already."""
+        data = text.encode("utf-8", "replace")
+
+        async def copy() -> None:
+            with contextlib.suppress(ToolError):
+                if self.desktop is not None:
+                    await self.desktop.write(CLIPBOARD, TEXT, data)
+            with contextlib.suppress(ToolError):
+                if self.tmux:
+                    await clipboard_tmux.load(data)
+
+        self._seen[CLIPBOARD] = _digest((TEXT,), data)
+        self._start(copy())
 
     # --- to the guest
 
@@ -499,18 +525,17 @@ class ClipboardService(Service):
         """Offers the guest what is new in the desktop's clipboard, as its policy says."""
         if self.desktop is None or not self.gives or (self._looking is not None and not self._looking.done()):
             return
-        self._looking = self._start(self._look())
+        self._looking = self._start(self._look(self._grabs))
 
-    async def _look(self) -> None:
-        for selection in (CLIPBOARD,):
-            entry = await self._desktop_has(selection)
-            if entry is None or not self.gives:
-                continue
-            if self.policies[Way.TO_GUEST] is Policy.ON:
-                self._offer_desktop(entry)
-            else:
-                self.waiting[Way.TO_GUEST] = entry
-                self.changed()
+    async def _look(self, grabs: int) -> None:
+        entry = await self._desktop_has(CLIPBOARD)
+        if entry is None or not self.gives or grabs != self._grabs:
+            return  # what the guest has copied meanwhile is newer
+        if self.policies[Way.TO_GUEST] is Policy.ON:
+            self._offer_desktop(entry)
+        else:
+            self.waiting[Way.TO_GUEST] = entry
+            self.changed()
 
     async def _desktop_has(self, selection: ClipboardSelection, *, anyway: bool = False) -> Entry | None:
         """What the desktop has, None when that is nothing or nothing new."""

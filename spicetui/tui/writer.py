@@ -58,6 +58,12 @@ class FrameWriter:
                 self._queue.append((data, False))
                 self._lock.notify()
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait for the terminal."""
+        with self._lock:
+            return sum(len(data) for data, _ in self._queue)
+
     def ready(self) -> bool:
         """Whether a frame may be sent now; if not, *on_room* will tell."""
         with self._lock:

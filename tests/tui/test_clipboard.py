@@ -359,6 +359,38 @@ async def test_what_the_guest_refuses_and_forgets() -> None:
         assert not here.clipboard.offer(b"nobody takes it")
 
 
+async def test_a_guest_that_copies_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with session() as here:
+        for number in range(200):
+            here.guest.copy(b"%d" % number)
+        await here.run.until(lambda: here.terminal.clipboard == b"199")
+        assert len(here.guest.requests) == 1
+        monkeypatch.setattr("spicetui.tui.writer.FrameWriter.backlog", 2 << 20)  # the terminal is slow
+        here.guest.copy(b"late")
+        await here.until(lambda: len(here.guest.requests) == 2)
+        await here.until(lambda: any(entry.text == "late" for entry in here.clipboard.history))
+        assert here.terminal.clipboard == b"199"
+        monkeypatch.setattr("spicetui.tui.writer.FrameWriter.backlog", 0)
+        await here.run.until(lambda: here.terminal.clipboard == b"late")
+
+
+async def test_nothing_leaves_the_clipboard_here_alone() -> None:
+    desktop = FakeDesktop()
+    async with session(desktop=desktop) as here:
+        desktop.copy(b"kept")
+        here.guest.copy(b"")
+        await here.outcome(FROM, "empty, not copied")
+        assert (desktop.held[CLIPBOARD], here.terminal.clipboards) == ({TEXT: b"kept"}, {})
+
+
+async def test_what_is_copied_in_the_app_goes_to_the_desktop_too() -> None:
+    desktop = FakeDesktop()
+    async with session(desktop=desktop) as here:
+        here.run.app.copy_to_clipboard("of the console")
+        await here.until(lambda: desktop.held == {CLIPBOARD: {TEXT: b"of the console"}})
+        await here.run.until(lambda: here.terminal.clipboard == b"of the console")
+
+
 # --- to the guest
 
 
@@ -434,7 +466,7 @@ async def test_the_desktop_is_offered_when_this_terminal_is_used() -> None:
         here.guest.copy(b"of the guest")
         await here.outcome(FROM, "to the desktop")
         here.terminal.type(b"\x1b[O\x1b[I")
-        await here.clipboard._look()
+        await here.clipboard._look(here.clipboard._grabs)
         assert here.guest.offered == {}
         desktop.copy(picture(), PNG)
         here.terminal.type(b"\x1b[O\x1b[I")
