@@ -87,6 +87,8 @@ async def test_control_transfers_in_both_directions_and_refused(engine: str) -> 
         assert (await host.control(0x80, 6, 0x0302, 0x0409, length=255)).data[2:].decode("utf-16-le") == "USB Keyboard"
         sent = await host.control(0x21, 0x0A, 0, 0)
         assert (sent.status, sent.data, sent.length) == (0, b"", 0)
+        assert (await host.control(0x21, 0x09, 0x0200, 0, data=b"\x02")).length == 1
+        assert model.log[-1] == ("control", 0x21, 0x09, 0x0200, 0, b"\x02")
         assert (await host.control(0xA1, 0x77, 0, 0, length=8)).status is TransferStatus.STALL
         assert (await host.control(0x80, 6, 0x0100, 0, length=0)).data == b""
 

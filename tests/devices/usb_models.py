@@ -263,7 +263,7 @@ class Keyboard(Model):
         self.poke()
 
     def class_request(self, request_type: int, request: int, value: int, index: int, data: bytes, length: int) -> bytes:
-        if (request_type, request) == (0x21, 0x0A):  # set idle
+        if (request_type, request) in ((0x21, 0x0A), (0x21, 0x09)):  # set idle; the lights
             return b""
         raise StallError
 
