@@ -15,7 +15,6 @@ from ..protocol.usbredir import MAX_QUEUED, UsbredirHost
 from ..protocol.usbredir_actions import Action, Cancel, Event, Operation, OperationKind, State, Submit
 from ..wire.core import Buffer
 from ..wire.enums import ChannelType
-from ..wire.usb import TransferType
 from .vmc import MESSAGE, SpicevmcChannel
 
 if TYPE_CHECKING:
@@ -168,8 +167,6 @@ class UsbredirChannel(SpicevmcChannel):
         self._check_filter(attachment)
         await device.open(attachment)
         self._check(attachment)
-        has_iso = any(endpoint.type is TransferType.ISO for endpoint in device.endpoints())
-        self.compress = not has_iso  # sound does not wait for the next packet to share a block with
         self.host.connect(device)
         attachment.move(UsbState.ATTACHED)
         self._pump()
@@ -336,6 +333,7 @@ class UsbredirChannel(SpicevmcChannel):
     async def _write_out(self) -> None:
         try:
             while not self.closed and (data := self.host.data_to_send()):
+                self.compress = not self.host.streams_iso
                 view = memoryview(data)
                 for at in range(0, len(view), MESSAGE):
                     self.send_data(view[at : at + MESSAGE])

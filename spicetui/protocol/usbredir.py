@@ -85,6 +85,11 @@ class UsbredirHost:
         return self._stream.peer.version.decode("utf-8", "replace") if self._stream.peer is not None else ""
 
     @property
+    def streams_iso(self) -> bool:
+        """Sound or pictures flow, for which late is as bad as lost."""
+        return self._streams.has_iso
+
+    @property
     def queued_bytes(self) -> int:
         return self._stream.queued_bytes
 

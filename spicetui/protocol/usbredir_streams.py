@@ -259,6 +259,10 @@ class StreamTable:
         fits = fits and 0 < packets <= MAX_PACKETS and 0 < count <= MAX_TRANSFERS
         return (IsoIn if endpoint.is_in else IsoOut)(self, endpoint, packets, count) if fits else None
 
+    @property
+    def has_iso(self) -> bool:
+        return any(isinstance(stream, IsoStream) for stream in self._running.values())
+
     def feed(self, address: int, data: bytes) -> None:
         """One packet for an iso stream to the device."""
         stream = self._running.get(address)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from lz4.block import compress, decompress
 from peer.fake_server import CAPS, DEADLINE, INPUTS, STANDARD, USBREDIR, FakeChannel
-from peer.usbredir_guest import BULK_IN, BULK_OUT, Guest, ScriptedDevice
+from peer.usbredir_guest import BULK_IN, BULK_OUT, ISO_IN, Guest, ScriptedDevice
 
 from spicetui import ChannelKey, ChannelType, DeviceInfo, FeatureMissing, Options, UsbError
 from spicetui.channels import usbredir
@@ -346,6 +346,23 @@ async def test_what_does_not_shrink_or_is_not_offered_goes_as_it_is(caps: dict[C
         setting.guest.ask(wire.BulkPacket(BULK_IN, 0, len(content), 0, b""), 8)
         assert (await setting.guest.take(wire.BulkPacket, 8)).data == content
         assert not any(isinstance(message, vmc.CompressedData) for message in setting.guest.messages)
+
+
+async def test_nothing_is_compressed_while_sound_flows() -> None:
+    async with usb(channel_caps=LZ4) as setting:
+        device = stick()
+        device.alt_settings[2] = 1
+        await setting.attach(device)
+        device.answer = lambda transfer: (
+            (TransferStatus.SUCCESS, bytes(transfer.length), 0) if transfer.length > 5000 else None
+        )
+        for start, compressed in ((True, False), (False, True)):
+            setting.guest.ask(wire.StartIsoStream(ISO_IN, 2, 4) if start else wire.StopIsoStream(ISO_IN), 2)
+            await setting.guest.take(wire.IsoStreamStatus, 2)
+            setting.guest.messages.clear()
+            setting.guest.ask(wire.BulkPacket(BULK_IN, 0, 9000, 0, b""), 8)
+            assert (await setting.guest.take(wire.BulkPacket, 8)).data == bytes(9000)
+            assert any(isinstance(message, vmc.CompressedData) for message in setting.guest.messages) is compressed
 
 
 async def test_large_packets_go_in_pieces() -> None:

@@ -450,6 +450,7 @@ def test_a_device_without_iso_refuses_iso(with_iso: Joined) -> None:
 def test_iso_in(with_iso: Joined) -> None:
     with_iso.ask(wire.StartIsoStream(ISO_IN, 2, 4), 1)
     with_iso.guest.take(wire.IsoStreamStatus, 1)
+    assert with_iso.host.streams_iso
     assert [(t.length, t.packets) for t in with_iso.submitted] == [(384, (192, 192))] * 4
     with_iso.complete(packets=[IsoPacket(SUCCESS, b"a" * 176), IsoPacket(IOERROR)])
     assert with_iso.guest.take(wire.IsoPacket, 0) == wire.IsoPacket(ISO_IN, 0, 176, b"a" * 176)
@@ -516,6 +517,7 @@ def test_an_alternate_setting_ends_its_streams(with_iso: Joined) -> None:
     with_iso.ask(wire.SetAltSetting(2, 0), 3)
     assert with_iso.guest.take(wire.IsoStreamStatus, 0) == wire.IsoStreamStatus(STALL, ISO_IN)
     assert len(with_iso.cancelled) == 4  # the other interface goes on
+    assert not with_iso.host.streams_iso
 
 
 def test_packets_of_streams_do_not_pile_up(joined: Joined) -> None:
