@@ -23,6 +23,7 @@ from spicetui.interfaces import Transfer
 
 from . import library
 from .conftest import Row
+from .process import ServerError
 from .usb_guest import REFERENCE, SECONDS, SIZE, Guest, usb_guest
 
 pytestmark = pytest.mark.timeout(300)
@@ -101,6 +102,25 @@ async def test_64_mib_are_read_and_written(
         ratio = f"{ours / theirs:.2f}"
         kind = "USB 3" if usb3 else "USB 2"
         row(TABLE, device=f"{what}, {kind}", MB_a_second=f"{ours:.0f}", QEMU_usb_storage=f"{theirs:.0f}", ratio=ratio)
+
+
+def test_images_that_qemu_uses_and_those_that_it_must_not(guest: Guest, folder: Path, private: Path) -> None:
+    used = folder / "reference.img"
+    with pytest.raises(UsbError, match="another program writes to it"):
+        ImageFile(used).open()
+    with pytest.raises(UsbError, match="in use by another program"):
+        ImageFile(used, writable=True).open()
+    image = private / "disk.img"
+    image.write_bytes(bytes(4096))
+    ours = ImageFile(image, writable=True)
+    ours.open()
+    qmp = guest.machine.qmp
+    for read_only in (False, True):
+        qmp("blockdev-add", driver="file", node_name="theirs", read_only=read_only, filename=str(image))
+        with pytest.raises(ServerError, match="lock"):
+            qmp("device_add", driver="usb-storage", id="theirs", drive="theirs", bus="usb.0")
+        qmp("blockdev-del", node_name="theirs")
+    ours.close()
 
 
 class Stalling(ImageFile):
