@@ -23,10 +23,10 @@ MAX_COMMANDS = 128
 
 #: Seconds between the last answer to a command and the word that the card is gone. At that word QEMU's reader throws
 #: away an answer that the guest has not fetched yet, and the guest then waits for it for minutes.
-FETCH_SECONDS = 0.2
+FETCH_SECONDS = 0.5
 
 #: How long commands that still come, and are refused, may put that word off.
-REFUSE_SECONDS = 1.0
+REFUSE_SECONDS = 2.0
 
 #: How long the end of the channel waits for a real card that is still at work.
 CLOSE_SECONDS = 5.0

@@ -24,6 +24,12 @@ OTHER = bytes.fromhex("3b00")
 SELECT = bytes.fromhex("00a40400")
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FETCH_SECONDS", 0.02)
+    monkeypatch.setattr(module, "REFUSE_SECONDS", 0.1)
+
+
 class Reader:
     """Answers each command with itself and 9000, once *may_answer* is set."""
 

@@ -34,7 +34,7 @@ from .process import DEADLINE
 from .qemu import Qemu
 from .virtual_reader import NAME, VirtualReader
 
-pytestmark = pytest.mark.timeout(400)  # a guest without KVM, on a machine that has much else to do
+pytestmark = pytest.mark.timeout(900)
 
 PASSPHRASE = "of the key's file"
 LOGIN = identity("login", rsa_key())
