@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from peer.fake_server import DEADLINE, MAIN, SMARTCARD
 
 from spicetui import ChannelClosed, FeatureMissing, Options, SmartcardError, SmartcardHost, SmartcardState
@@ -22,6 +24,7 @@ KEYS = (MAIN, SMARTCARD)
 ATR = bytes.fromhex("3b021450")
 OTHER = bytes.fromhex("3b00")
 SELECT = bytes.fromhex("00a40400")
+ODD = st.sampled_from([0, 0, 0, 1, 2, 3, 4711, UNDEFINED_READER])
 
 
 @pytest.fixture(autouse=True)
@@ -503,3 +506,36 @@ async def test_a_read_only_session_shares_nothing() -> None:
 async def test_a_server_without_readers() -> None:
     async with opened(MAIN, (MAIN,)) as session:
         assert session.client.smartcard is None
+
+
+Step = tuple[str, int, int]
+STEPS = st.tuples(st.sampled_from(["answer", "apdu", "flush", "insert", "remove", "type"]), st.integers(0, 3), ODD)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(STEPS, max_size=40))
+def test_random_conversations(steps: list[Step]) -> None:
+    """Whatever comes in whatever order, the channel lives, and nothing in it fails by itself."""
+
+    async def converse() -> None:
+        async with serving() as server:
+            reader = Reader()
+            adding = asyncio.ensure_future(server.channel.add_reader(reader))
+            for what, number, odd in steps:
+                if what == "answer":
+                    server.answer(odd, number)
+                elif what == "apdu":
+                    server.send(VscType.APDU, bytes(4 + number), odd)
+                elif what == "flush":
+                    server.send(VscType.FLUSH, reader=number)
+                elif what == "type":
+                    server.session.channel.send(Data(odd, number, bytes(number)))
+                elif hasattr(reader, "host"):
+                    reader.host.card_inserted(ATR) if what == "insert" else reader.host.card_removed()
+                await asyncio.sleep(0)
+            await server.session.channel.settled()
+            assert not [gap for gap in server.session.client.unsupported if "failed" in gap]
+            adding.cancel()
+            await asyncio.gather(adding, return_exceptions=True)
+
+    asyncio.run(converse())

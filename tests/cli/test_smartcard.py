@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -9,11 +10,16 @@ import threading
 from pathlib import Path
 
 import pytest
+from channels.support import opened
 from devices.cards import PIN, identity, rsa_key
 from devices.fake_pcsc import DEADLINE, FakePcsc
+from peer.fake_server import MAIN, SMARTCARD
 from smartcard import scard
 
+from spicetui.cli.card_options import give_card
 from spicetui.devices import smartcard_pcsc
+from spicetui.devices.smartcard_piv import PivCard
+from spicetui.devices.smartcard_software import SoftwareReader
 from spicetui.interfaces import ChannelKey
 from spicetui.wire import smartcard as wire
 from spicetui.wire.enums import ChannelType
@@ -221,3 +227,31 @@ def test_wrong_usage(run: Run, words: list[str], reason: str) -> None:
     result = run("smartcard", *words)
     assert result.status == 2
     assert reason in result.error
+
+
+@pytest.mark.parametrize("offered", [True, False])
+async def test_a_card_beside_the_picture(offered: bool) -> None:
+    """What view does with its options."""
+    channels = (MAIN, SMARTCARD) if offered else (MAIN,)
+    async with opened(MAIN, channels) as session:
+        session.client.session.driver.notice = (told := Notices()).notice  # type: ignore[method-assign]
+        give_card(session.client, lambda: SoftwareReader(PivCard({0x9A: identity("x", rsa_key()).card_key}, PIN)))
+        if offered:
+            server = await session.server.channel(SMARTCARD)
+            assert (await server.expect(Data)).type == VscType.READER_ADD
+            server.send(wire.error(0, VscError.CANNOT_ADD_MORE_READERS))
+        async with asyncio.timeout(DEADLINE):
+            await told.come.wait()
+    reason = "spicetui software card: the server takes no more card readers" if offered else "offers no card reader"
+    assert len(told.texts) == 1
+    assert reason in told.texts[0]
+
+
+class Notices:
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.come = asyncio.Event()
+
+    def notice(self, text: str) -> None:
+        self.texts.append(text)
+        self.come.set()
