@@ -75,7 +75,6 @@ class SharedFolder:
     async def share(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
         """Shows the guest a folder, instead of what was shared before. Raises OSError, FeatureMissing."""
         await self._share({(): Path(path)}, read_only)
-        self.path = Path(path)
 
     async def share_files(self, paths: Iterable[str | os.PathLike[str]]) -> list[str]:
         """Shows the guest these files and folders, read-only, instead of what was shared before.
@@ -130,7 +129,7 @@ class SharedFolder:
             except BaseException:
                 tree.close()
                 raise
-            self.path, self.read_only = None, read_only
+            self.path, self.read_only = places.get(()), read_only
             self._changed()
 
     async def _start(self) -> None:

@@ -104,6 +104,7 @@ class FolderService(Service):
 
     def share(self, path: Path) -> None:
         """Shows *path* to the machine, now and in the sessions to come."""
+        self.path = path
         self._start(self._share(path, self.read_only))
 
     def stop(self) -> None:
@@ -135,7 +136,9 @@ class FolderService(Service):
                 except SpiceError as error:
                     self.problem = printable(str(error), 500)
                 else:
-                    self.problem, self.path = "", path
+                    self.problem = ""
+                if self.problem and self.path == path:
+                    self.path = folder.path  # what was shared before still is
             self.changed()
 
     async def _stop(self) -> None:

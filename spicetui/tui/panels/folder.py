@@ -24,7 +24,8 @@ from .panel import Panel
 LISTED = 200
 MOVING = 4
 
-BAR = 12
+BAR = 8
+NAME = 24
 
 _MARKS = {
     FolderAction.READ: "↑",
@@ -48,7 +49,6 @@ class FolderPanel(Panel):
     ]
     DEFAULT_CSS = """
     FolderPanel .row > .name { width: 8; color: $text-muted; }
-    FolderPanel #state { margin-top: 1; }
     FolderPanel #moving { display: none; margin-top: 1; }
     FolderPanel #events {
         height: 1fr; min-height: 4; border: none; padding: 0; margin-top: 1; background: $surface;
@@ -67,13 +67,13 @@ class FolderPanel(Panel):
         return cast("FolderService", self.service)
 
     def compose(self) -> ComposeResult:
+        yield Line(id="state")
+        with Horizontal(classes="row"):  # above the path, whose list moves what is below it
+            yield Button("Share", id="share", compact=True)
+            yield Button("", id="read_only", compact=True)
         with Horizontal(classes="row"):
             yield Static("Folder", classes="name")
             yield PathInput(id="path", placeholder="a folder of this computer", folders_only=True)
-        with Horizontal(classes="row"):
-            yield Button("Share", id="share", compact=True)
-            yield Button("", id="read_only", compact=True)
-        yield Line(id="state")
         yield Static("", id="problem", classes="problem", markup=False)
         yield Static("", id="moving", markup=False)
         yield OptionList(id="events", compact=True, markup=False)
@@ -128,9 +128,12 @@ class FolderPanel(Panel):
             share = min(event.bytes / event.size, 1.0)
             bar = "█" * round(share * BAR)
             done = f"{bar:░<{BAR}} {share:4.0%} of {human_bytes(event.size)}"
-        line = Text(f"{mark} {done} {human_bytes(event.rate)}/s  {printable(event.path)}", "bold", no_wrap=True)
-        line.truncate(max(self.size.width - 2, 20), overflow="ellipsis")
-        return line
+        done = f"  {done}, {human_bytes(event.rate)}/s"
+        name = Text(printable(event.path))
+        room = max(self.size.width - 4 - len(done), 8)
+        name.truncate(room, overflow="ellipsis")
+        name.pad_right(min(room, NAME) - name.cell_len)
+        return Text(f"{mark} ", "bold", no_wrap=True).append_text(name).append(done)
 
     def _show_events(self, events: list[FolderEvent]) -> None:
         listed = [(event.number, _event_line(event)) for event in events]
