@@ -44,12 +44,12 @@ class Guest:
     async def sum(self, disk: str) -> str:
         return (await self.run(f"sum {disk}")).split()[0]
 
-    async def timed(self, command: str) -> float:
-        """Megabytes a second of one that moves SIZE bytes."""
+    async def timed(self, command: str, size: int = SIZE) -> float:
+        """Megabytes a second of one that moves so many bytes."""
         start = time.perf_counter()
         done = await self.run(f"{command} 2>/dev/null && echo good")
         assert done == "good", await self.run("dmesg | tail")
-        return SIZE / (time.perf_counter() - start) / 1e6
+        return size / (time.perf_counter() - start) / 1e6
 
 
 def media_program(folder: Path) -> bytes:
