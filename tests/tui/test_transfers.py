@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,6 +99,10 @@ class Here:
     async def answered(self) -> None:
         await self.run.until(lambda: self.run.app.screen is self.run.app.session_screen, "no question")
 
+    @property
+    def arrived(self) -> int:
+        return sum(file.state is TransferState.DONE for file in self.files.queue.files)
+
     async def until(self, name: str, state: TransferState) -> None:
         await self.run.until(lambda: any(f.name == name and f.state is state for f in self.files.queue.files), name)
 
@@ -139,7 +143,7 @@ async def test_a_path_that_is_typed(folder: Path) -> None:
         await here.run.until(lambda: "notes.txt was sent" in here.run.terminal.text)
 
 
-async def test_what_is_not_there(folder: Path) -> None:
+async def test_a_folder_a_pattern_and_nothing(folder: Path) -> None:
     async with machine() as here:
         await here.open_panel()
         await here.send("nothing.txt")
@@ -148,11 +152,6 @@ async def test_what_is_not_there(folder: Path) -> None:
         here.run.type(b"\r")
         await here.answered()
         assert here.files.queue.files == []
-
-
-async def test_a_folder_and_a_pattern(folder: Path) -> None:
-    async with machine() as here:
-        await here.open_panel()
         await here.send("photos")
         await here.asked()
         await here.run.until(lambda: "From photos: the guest's agent knows no folders" in here.run.terminal.text)
@@ -238,33 +237,24 @@ async def test_why_it_was_refused(folder: Path) -> None:
         await here.until("notes.txt", TransferState.DONE)
 
 
-async def test_how_far_it_is_in_the_status_line(folder: Path) -> None:
-    async with machine() as here:
-        here.guest.hold()
-        here.files.add("large.iso", "other.iso")
-        await here.run.until(lambda: "2 files, 0 %" in status(here.run.terminal))
-        here.guest.go()
-        await here.until("other.iso", TransferState.DONE)
-        await here.run.until(lambda: "files" not in status(here.run.terminal))
-
-
-FORMS = [
+FORMS: list[Callable[[list[Path]], str]] = [
     lambda paths: " ".join(shlex.quote(str(path)) for path in paths) + " ",
     lambda paths: "\r\n".join("file://" + str(path).replace(" ", "%20") for path in paths),
     lambda paths: " ".join(str(path).replace(" ", "\\ ") for path in paths),
 ]
 
 
-@pytest.mark.parametrize("form", FORMS, ids=["quoted", "addresses", "backslashes"])
-async def test_files_that_are_dropped(form: Any, folder: Path) -> None:
+async def test_files_that_are_dropped(folder: Path) -> None:
     async with machine() as here:
-        await here.paste(form([folder / "notes.txt", folder / "with space.bin"]))
-        await here.asked()
-        await here.run.until(lambda: "2 files, 1.5 kB" in here.run.terminal.text)
-        assert here.files.queue.files == []  # nothing happens unasked
-        here.run.type(b"\r")
-        await here.until("with space.bin", TransferState.DONE)
-        await here.until("notes.txt", TransferState.DONE)
+        for turn, form in enumerate(FORMS):
+            await here.paste(form([folder / "notes.txt", folder / "with space.bin"]))
+            await here.asked()
+            await here.run.until(lambda: "2 files, 1.5 kB" in here.run.terminal.text)
+            assert len(here.files.queue.files) == 2 * turn  # nothing happens unasked
+            here.run.type(b"\r")
+            await here.answered()
+            wanted = 2 * turn + 2
+            await here.run.until(lambda: here.arrived == wanted)  # noqa: B023
         assert [call for call in here.run.inputs.calls if call[0] == "down"] == []
 
 
@@ -280,13 +270,9 @@ async def test_a_path_that_is_meant_as_text(folder: Path) -> None:
         await here.answered()
         assert here.run.inputs.calls.count(("down", Key.SLASH)) == 1
         assert here.files.queue.files == []
-
-
-async def test_text_that_is_no_file_is_pasted(folder: Path) -> None:
-    async with machine() as here:
-        await here.paste("/x")
+        await here.paste("/x")  # no file
         await here.run.until(lambda: ("up", Key.X) in here.run.inputs.calls)
-        assert ("down", Key.SLASH) in here.run.inputs.calls
+        assert here.run.inputs.calls.count(("down", Key.SLASH)) == 2
 
 
 async def test_dropped_on_the_panel(folder: Path) -> None:
@@ -354,7 +340,7 @@ async def test_a_session_that_ends_while_files_are_sent(folder: Path) -> None:
         assert here.guest.received["large.iso"] == bytes(LARGE)
 
 
-async def test_the_terminal_itself_shows_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_how_far_it_is_in_the_status_line_and_the_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONG_SECONDS", 0.0)
     async with machine() as here:
         driver = here.run.app.terminal_driver
@@ -362,12 +348,14 @@ async def test_the_terminal_itself_shows_it(folder: Path, monkeypatch: pytest.Mo
         driver.caps = Caps(name="ghostty 1.2.0")
         here.guest.hold()
         here.files.add("large.iso")
+        await here.run.until(lambda: "1 file, 0 %" in status(here.run.terminal))
         await here.run.until(lambda: b"\x1b]9;4;1;0\x1b\\" in here.run.terminal.received)
         here.guest.go()
         await here.run.until(
             lambda: b"\x1b]777;notify;Fake machine;large.iso was sent\x1b\\" in here.run.terminal.received
         )
         await here.run.until(lambda: b"\x1b]9;4;0;\x1b\\" in here.run.terminal.received)
+        await here.run.until(lambda: "1 file" not in status(here.run.terminal))
 
 
 class Clock:

@@ -308,7 +308,7 @@ def _rows(text: str, width: int, style: str) -> Text:
 
 def _bar(fraction: float, width: int) -> Text:
     done = min(width, int(fraction * width))
-    text = Text("━" * done, "green")
+    text = Text().append("━" * done, "green")
     return text.append("─" * (width - done), "dim").append(f" {int(fraction * 100):>3} %")
 
 
