@@ -100,7 +100,7 @@ def drivers(machine: ClientMachine) -> dict[str, str]:
 
 
 def test_devices_of_a_real_kernel(client: Client) -> None:
-    """Both engines, a user without rights, a program that is killed, plugging and unplugging."""
+    """Both engines, a user without rights, a program that is killed, plugging and unplugging, a microphone."""
     machine, stick = client.machine, client.stick
     content = stick.read_bytes()
     script = Path(__file__).with_name("usb_client_script.py")
@@ -145,6 +145,9 @@ def test_devices_of_a_real_kernel(client: Client) -> None:
     assert news("left")["id"] == STORAGE
     machine.plug_stick()
     assert news("arrived")["id"] == STORAGE
+    told = news("recorded")
+    assert told["title"] == "C-Media USB Audio"
+    assert told["packets"] == [[0, 180 if number % 10 else 176, number] for number in range(32)]
     news("done")
     line.read_through(b"\nended\n", SECONDS)
 

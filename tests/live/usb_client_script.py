@@ -24,7 +24,7 @@ from spicetui.errors import UsbError
 from spicetui.interfaces import IsoPacket, Transfer, TransferStatus
 from spicetui.wire.usb import Setup, TransferType
 
-STORAGE = "46f4:0001"
+STORAGE, SOUND = "46f4:0001", "0d8c:0014"
 SECONDS = 120.0
 NOBODY = 65534
 
@@ -39,6 +39,7 @@ class Host:
     def __init__(self, device: RealDevice) -> None:
         self.device = device
         self.lost = asyncio.Event()
+        self.packets: list[IsoPacket] = []
         self._waiting: dict[Transfer, asyncio.Future[tuple[TransferStatus, bytes]]] = {}
 
     def completed(
@@ -49,6 +50,7 @@ class Host:
         length: int = 0,
         packets: Sequence[IsoPacket] = (),
     ) -> None:
+        self.packets += packets
         self._waiting.pop(transfer).set_result((status, data))
 
     def gone(self, reason: str) -> None:
@@ -183,6 +185,31 @@ async def watch() -> None:
     await hotplug.close()
 
 
+async def record() -> None:
+    """Iso packets of a microphone that is a model on a socket, to the kernel as real as any."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from devices.usb_models import Sound
+
+    from live.usb_vhci import Cable
+
+    cable = Cable(Sound())
+    until = time.monotonic() + SECONDS
+    while SOUND not in (found := {one.info.numbers: one for one in usb_real.list_devices()}):
+        assert time.monotonic() < until, found
+        await asyncio.sleep(0.1)
+    device = RealDevice(found[SOUND].description)
+    host = Host(device)
+    await device.open(host)
+    await device.set_alt_setting(2, 1)
+    sizes = (192,) * 8
+    transfers = [Transfer(TransferType.ISO, 0x82, length=sum(sizes), packets=sizes) for _ in range(4)]
+    await asyncio.wait_for(asyncio.gather(*map(host.submit, transfers)), SECONDS)
+    packets = [(int(one.status), len(one.data), one.data[0]) for one in host.packets]
+    tell("recorded", packets=packets, title=device.info.title)
+    await device.close()
+    cable.close()
+
+
 def main() -> None:
     if sys.argv[1] == "hold":
         asyncio.run(hold())
@@ -194,6 +221,7 @@ def main() -> None:
     asyncio.run(without_rights())
     killed(signal.SIGKILL)
     asyncio.run(watch())
+    asyncio.run(record())
     tell("done")
 
 

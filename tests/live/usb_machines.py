@@ -20,7 +20,9 @@ ROOT = "/root-of-host"
 REPOSITORY = Path(__file__).parents[2]
 
 #: In the client's machine.
-CLIENT_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_net", "xhci_pci", "usb_storage", "sd_mod")
+CLIENT_MODULES = (
+    *("virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_net", "xhci_pci", "usb_storage", "sd_mod", "vhci_hcd"),
+)
 HID_MODULES = ("usbhid", "hid_generic", "evdev")
 #: In the machine that the devices are given to.
 SERVER_MODULES = ("xhci_pci", "usb_storage", "sd_mod", *HID_MODULES, "ftdi_sio", "snd_usb_audio", "snd_pcm_oss")
