@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 VARIABLE = "SPICETUI_AUDIO"
 
 #: Milliseconds between the arrival of sound and its being heard.
-LATENCY_MS = 100
+LATENCY_MS = 110
 
 SSH_HINT = (
     "the guest plays sound, which SSH does not carry: forward PulseAudio with ssh -R 24713:127.0.0.1:4713 and "

@@ -20,6 +20,9 @@ log = logger("devices.audio")
 
 FULL_VOLUME = 65535
 
+#: How much of the delay is the device's own.
+DEVICE_PART = 0.45
+
 #: Seconds between two attempts to open a device.
 RETRY = 3.0
 
@@ -95,7 +98,7 @@ class Output:
     """An AudioSink on the first of *backends* that opens.
 
     *reason* says why these were chosen; *hint* is told once, when there is something to hear. Of *latency_ms* the
-    buffer keeps one half and the device the other.
+    buffer keeps the larger part: a device takes all of its own at once, and what is late has to come in time still.
     """
 
     def __init__(self, backends: Sequence[Backend], latency_ms: int = 120, reason: str = "", hint: str = "") -> None:
@@ -104,7 +107,9 @@ class Output:
         self.backends = tuple(backends)
         self.latency_ms = latency_ms
         self.min_delay_ms = 0
-        self.buffer = JitterBuffer(max(10, latency_ms // 2))
+        self._device_ms = max(10, round(latency_ms * DEVICE_PART))
+        self._buffer_ms = max(10, latency_ms - self._device_ms)
+        self.buffer = JitterBuffer(self._buffer_ms)
         self.trouble = ""
         self._newest = b""
         self._notice: Callable[[str], None] = lambda text: None
@@ -176,8 +181,8 @@ class Output:
     def set_min_delay(self, ms: int) -> None:
         self.min_delay_ms = ms
         stream = self._stream
-        device = stream.delay_ms if stream is not None else self.latency_ms / 2
-        self.buffer.set_target(max(10, self.latency_ms // 2, round(ms - device)))
+        device = stream.delay_ms if stream is not None else self._device_ms
+        self.buffer.set_target(max(self._buffer_ms, round(ms - device)))
 
     def delay_ms(self) -> int | None:
         stream = self._stream
@@ -321,7 +326,7 @@ class Output:
         for backend in self.backends:
             try:
                 self.buffer.pulled_at = time.monotonic()
-                self._stream = backend.open(self.buffer, rate, channels, max(10, self.latency_ms // 2))
+                self._stream = backend.open(self.buffer, rate, channels, self._device_ms)
             except DeviceError as error:
                 reasons.append(f"{backend.name}: {error}")
             except Exception as error:

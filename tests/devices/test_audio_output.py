@@ -115,7 +115,7 @@ def test_the_first_that_opens_plays(started: Started) -> None:
     until(lambda: output.status().backend == "fake")
     assert notices.none
     assert fake.formats == [(48_000, 2)]
-    assert output.delay_ms() == 60 + 25
+    assert output.delay_ms() == 66 + 25
     output.close()
     assert stream.closed.is_set()
 
@@ -223,11 +223,11 @@ def test_either_may_mute(by: str) -> None:
 
 def test_the_server_may_ask_for_more_delay() -> None:
     output = Output([Fake()], latency_ms=100)
-    assert output.buffer.target_ms == 50
+    assert output.buffer.target_ms == 55
     output.set_min_delay(300)
-    assert output.buffer.target_ms == 250
+    assert output.buffer.target_ms == 260
     output.set_min_delay(0)
-    assert output.buffer.target_ms == 50
+    assert output.buffer.target_ms == 55
 
 
 def test_a_test_tone(started: Started) -> None:
@@ -236,7 +236,7 @@ def test_a_test_tone(started: Started) -> None:
     output.play_tone(0.1)
     until(lambda: sum(any(block) for block in blocks) >= 8)
     output.close()
-    assert output.buffer.target_ms == 60
+    assert output.buffer.target_ms == 66
 
 
 def test_a_test_tone_while_the_guest_is_silent(started: Started) -> None:
