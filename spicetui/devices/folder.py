@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..agent import file_list
 from ..diagnostics import logger
-from ..errors import FeatureMissing
+from ..errors import AgentError, FeatureMissing
 from ..features import sharing_missing
 from ..interfaces import FolderLink
 from .folder_activity import FolderActivity, FolderEvent
@@ -41,6 +42,8 @@ class SharedFolder:
         self._loop = asyncio.get_running_loop()
         self._tree: Tree | None = None
         self._published: dict[Names, Path] = {}
+        self._offered: list[str] = []  # of these, for the clipboard
+        self._offers = 0
         self._application: Any = None
         self._executor: ThreadPoolExecutor | None = None
         self._connections: dict[int, HttpConnection] = {}
@@ -101,6 +104,41 @@ class SharedFolder:
         self._published.pop(names, None)
         if self._tree is not None:
             self._tree.unmount(names)
+
+    async def offer(self, paths: Iterable[str | os.PathLike[str]], *, cut: bool = False) -> bytes:
+        """Publishes what was copied here, instead of what was before.
+
+        Returns the clipboard's contents for the guest as ``ClipboardFormat.FILE_LIST``. Raises as share(), AgentError.
+        """
+        found = await asyncio.to_thread(lambda: [Path(path).resolve() for path in paths])
+        self._offers += 1
+        places = file_list.places_for([path.name for path in found], self._offers)
+        data = file_list.write(file_list.FileList(places, cut))
+        before, self._offered = self._offered, []
+        for place in before:
+            self.withdraw(place)
+        for place, path in zip(places, found, strict=True):
+            await self.publish(place, path)
+            self._offered.append(place)
+        return data
+
+    def copied(self, data: bytes) -> tuple[list[Path], bool]:
+        """What the guest has copied, as ``request_clipboard`` got it as FILE_LIST: files here, and whether it was cut.
+
+        They lie in the folder that is shared. Raises AgentError for anything else, FeatureMissing when none is.
+        """
+        files = file_list.read(data)
+        if self.path is None:
+            raise FeatureMissing("the guest copies files through the shared folder, and none is shared")
+        assert self._tree is not None
+        for place in files.places:
+            try:
+                there = self._tree.find(place)  # a link out of the folder is refused here as everywhere
+            except OSError as error:
+                raise AgentError(f"{place}: {(error.strerror or str(error)).lower()}") from None
+            if there is None:
+                raise AgentError(f"{place} is not in the shared folder any more")
+        return [self.path / place for place in files.places], files.cut
 
     async def stop(self) -> None:
         """Nothing is shared any more; what the guest is doing ends with an error there."""
