@@ -155,7 +155,7 @@ async def test_a_folder_a_pattern_and_nothing(folder: Path) -> None:
         await here.send("photos")
         await here.asked()
         await here.run.until(lambda: "From photos: the guest's agent knows no folders" in here.run.terminal.text)
-        await here.run.until(lambda: "1 have the name of another one" in here.run.terminal.text)
+        await here.run.until(lambda: "1 has the name of another one" in here.run.terminal.text)
         here.run.type(b"\x1b")
         await here.answered()
         await here.send("*.txt")

@@ -15,7 +15,7 @@ from ...diagnostics import printable
 from ..widgets.status import human_bytes
 from .dialog import Dialog
 
-SHOWN = 6  # names in the dialog
+SHOWN = 4  # names in the dialog
 
 
 class Answer(Enum):
@@ -51,39 +51,38 @@ class SendFilesScreen(Dialog[Answer]):
             if count:
                 files = "1 file" if count == 1 else f"{count} files"
                 yield Static(f"{files}, {human_bytes(found.size)}", markup=False)
-                names = [f"  {printable(path.name, 50)}" for path, _ in found.files[:SHOWN]]
-                more = count - len(names)
-                yield Static("\n".join([*names, *([f"  … and {more} more"] if more else [])]), markup=False)
+                names = ", ".join(printable(path.name, 40) for path, _ in found.files[:SHOWN])
+                more = count - SHOWN
+                yield Static(names + (f" and {more} more" if more > 0 else ""), classes="quiet", markup=False)
             if found.folders and count:
                 folders = ", ".join(printable(path.name or str(path), 30) for path in found.folders[:3])
-                words = f"From {folders}: the guest's agent knows no folders, so the files arrive without them. "
-                yield Static(words + "To keep them, share the folder.", classes="space", markup=False)
+                words = f"From {folders}: the guest's agent knows no folders, so the files arrive without. "
+                yield Static(words + "Share the folder to keep it.", classes="space", markup=False)
             if found.same_names:
-                words = f"{found.same_names} have the name of another one; the guest gives them new names."
+                count = found.same_names
+                words = "1 has the name of another one" if count == 1 else f"{count} have the name of another one"
+                words += "; the guest finds new names."
                 yield Static(words, classes="space", markup=False)
             if found.problems:
                 yield Static("\n".join(self._problems()), classes="problem space", markup=False)
             with Horizontal(classes="buttons"):
-                if count:
+                if found.files:
                     yield Button("Send", id="send", compact=True)
                 if self._dropped:
                     yield Button("Paste as text", id="text", compact=True)
-                yield Button("Cancel" if count else "Close", id="no", compact=True)
-            keys = "Enter  send    " * bool(count) + "t  paste as text    " * self._dropped
-            yield Static(f"{keys}Esc  {'cancel' if count else 'close'}", classes="quiet space", markup=False)
+                yield Button("Cancel" if found.files else "Close", id="no", compact=True)
+            keys = "Enter  send    " * bool(found.files) + "t  paste as text    " * self._dropped
+            yield Static(f"{keys}Esc  {'cancel' if found.files else 'close'}", classes="quiet space", markup=False)
 
     def _problems(self) -> list[str]:
         problems = self._found.problems
         lines = [
             f"{printable(path.name or str(path), 40)}: {reason}" + (f"; {advice}" if advice else "")
-            for path, reason, advice in problems[:3]
+            for path, reason, advice in problems[:2]
         ]
-        if not problems[3:]:
+        if not problems[2:]:
             return lines
-        return [*lines, f"… and {len(problems) - 3} more that cannot be sent"]
-
-    def on_mount(self) -> None:
-        self.set_focus(None)  # Enter is the question's, not a button's
+        return [*lines, f"… and {len(problems) - 2} more that cannot be sent"]
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
