@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,12 @@ def reference_python() -> str:
     if not _has_bindings():
         missing("SpiceClientGLib for Python", "gir1.2-spiceclientglib-2.0 and python3-gi")
     return DEBIAN_PYTHON
+
+
+def pyscard() -> None:
+    """The test ends here without the extra ``smartcard``, which is not part of ``test``."""
+    if find_spec("smartcard") is None:
+        missing("pyscard", "libpcsclite-dev, and then pip install 'spicetui[smartcard]'")
 
 
 @cache

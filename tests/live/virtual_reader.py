@@ -36,6 +36,7 @@ class VirtualReader:
     """*folder* is private to it, and short enough for a socket."""
 
     def __init__(self, folder: Path) -> None:
+        needs.pyscard()
         if not DRIVER.exists():
             needs.missing("pcscd's virtual reader", "vsmartcard-vpcd")
         self.folder = folder / "pcsc"
