@@ -72,7 +72,8 @@ class Usb:
         free = self.free_slots
         if not free:
             raise UsbError(self._why_full())
-        return await free[0].attach(device, timeout)
+        slot = next((slot for slot in free if not slot.forbids(device)), free[0])  # each may have a filter of its own
+        return await slot.attach(device, timeout)
 
     def _why_full(self) -> str:
         used = len(self.attachments)

@@ -107,6 +107,7 @@ class UsbredirChannel(SpicevmcChannel):
         self.host = UsbredirHost(VERSION)
         self.attachment: Attachment | None = None
         self.last: Attachment | None = None  #: the one that ended here last, for its reason
+        self._rules: list[usbfilter.Rule] = []  # of the guest's filter
         self._ready = asyncio.Event()  # the guest's hello, or the channel's end
         self._idle = asyncio.Event()
         self._operating: asyncio.Task[None] | None = None
@@ -164,7 +165,8 @@ class UsbredirChannel(SpicevmcChannel):
                 f"the guest's USB slot {self.key.id} has not answered for {timeout:g} s: is the machine paused?"
             ) from None
         self._check(attachment)
-        self._check_filter(attachment)
+        if reason := self.forbids(device):  # what the guest would refuse need not be taken into use
+            raise UsbError(reason)
         await device.open(attachment)
         self._check(attachment)
         self.host.connect(device)
@@ -184,18 +186,12 @@ class UsbredirChannel(SpicevmcChannel):
         if self.closed:
             raise ChannelClosed(f"{self.key}: the channel is closed")
 
-    def _check_filter(self, attachment: Attachment) -> None:
-        """What the guest would refuse need not be taken into use."""
-        if not self.guest_filter:
-            return
-        try:
-            rules = usbfilter.parse(self.guest_filter)
-        except UsbError as error:
-            self.gap("bad filter", printable(str(error)))
-            return
-        verdict = usbfilter.check(rules, attachment.device.info, attachment.device.interfaces())
-        if not verdict.allowed:
-            raise UsbError(f"the server's USB filter does not allow this device: {verdict.reason}")
+    def forbids(self, device: UsbDevice) -> str:
+        """Why the server's filter does not allow a device here; empty when it does."""
+        if not self._rules:
+            return ""
+        verdict = usbfilter.check(self._rules, device.info, device.interfaces())
+        return "" if verdict.allowed else f"the server's USB filter does not allow this device: {verdict.reason}"
 
     def end(self, attachment: Attachment, state: UsbState, reason: str) -> None:
         """The device is taken from the guest and given back; nothing happens for one that has ended."""
@@ -297,6 +293,12 @@ class UsbredirChannel(SpicevmcChannel):
             case Event.READY:
                 self.log.info("the guest's side is %s", printable(self.host.peer_version))
                 self._ready.set()
+            case Event.FILTER:
+                try:
+                    self._rules = usbfilter.parse(self.guest_filter or "")
+                except UsbError as error:
+                    self._rules = []
+                    self.gap("bad filter", printable(str(error)))
             case Event.USED if attachment is not None and attachment.state is UsbState.ATTACHED:
                 attachment.move(UsbState.IN_USE)
                 return

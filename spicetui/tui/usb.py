@@ -232,8 +232,15 @@ class UsbService(Service):
     @property
     def filter_text(self) -> str:
         """What the server's own filters allow; empty when it has none."""
-        filters = dict.fromkeys(slot.guest_filter for slot in self.usb.slots if slot.guest_filter) if self.usb else {}
-        return printable(" and ".join(filters), 200)
+        slots = [slot for slot in self.usb.slots if not slot.closed] if self.usb is not None else []
+        filters = {slot.guest_filter for slot in slots}
+        if len(filters) == 1:
+            found = filters.pop()
+            return f"The server allows: {printable(found, 200)}" if found else ""
+        told = [
+            f"Slot {slot.key.id} allows: {printable(slot.guest_filter, 200)}" for slot in slots if slot.guest_filter
+        ]
+        return "\n".join(told[:4])
 
     # --- what the user does
 

@@ -203,6 +203,15 @@ async def test_what_the_servers_filter_forbids_is_not_even_opened() -> None:
         assert slot.free
 
 
+async def test_the_slot_whose_filter_allows_it_is_taken() -> None:
+    async with usb(SLOTS) as setting:
+        first, second = setting.usb.slots
+        setting.guest.ask(wire.FilterFilter(b"0x08,-1,-1,-1,0|-1,-1,-1,-1,1\0"))
+        await setting.until(lambda: first.guest_filter is not None)
+        assert "forbids class 0x08" in first.forbids(stick())
+        assert (await setting.attach(stick(), setting.guests[1])).slot == second.key.id
+
+
 async def test_a_bad_filter_of_the_guest_is_told_and_counts_as_none() -> None:
     async with usb() as setting:
         setting.guest.ask(wire.FilterFilter(b"\x1b[31m,nonsense\0"))

@@ -228,8 +228,7 @@ def path_input(run: Running) -> PathInput:
 
 async def begin(run: Running, path: str, key: bytes = b"i") -> None:
     """Types a part of a path, by the key that goes there."""
-    if run.app.focused is not path_input(run).line:
-        run.type(key)
+    run.type(key)
     await run.until(lambda: run.app.focused is path_input(run).line, "the line for a path")
     run.type(path.encode())
     await run.until(lambda: path_input(run).value == path, path)

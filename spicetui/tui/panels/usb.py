@@ -90,7 +90,8 @@ class UsbPanel(Panel):
             yield Button("", id="writable", compact=True)
 
     def take_focus(self) -> None:
-        self.query_one("#devices" if self.usb.rows else "#path PathLine").focus()
+        # Not the line for a path as long as there is no device: the keys of the panel would be typed into it.
+        self.query_one("#devices" if self.usb.rows else "#kind").focus()
 
     # --- what is shown
 
@@ -104,7 +105,7 @@ class UsbPanel(Panel):
         usb = self.usb
         usb.look()
         self.query_one("#slots", Line).tell(Text(usb.slots_text, "bold"))
-        self._say("filter", f"The server allows: {usb.filter_text}" if usb.filter_text else "")
+        self._say("filter", usb.filter_text)
         self._show_rows()
         row = self.row
         self._say("problem", usb.problem if row is None or usb.problem not in row.reason else "")
@@ -137,7 +138,10 @@ class UsbPanel(Panel):
             box.clear_options()
             box.add_options([Option(line) for line in told])
             box.highlighted = rows.index(row) if row is not None else None
+        first = bool(rows) and not box.display
         box.display = bool(rows)
+        if first and self.query_one("#kind").has_focus:
+            box.focus()
 
     def _show_row(self, row: Row | None) -> None:
         self._say("details", "\n".join(row.details) if row is not None else "")
