@@ -412,7 +412,7 @@ class SpiceApp(App[int]):
     def take_focus(self, gained: bool) -> None:
         if gained:
             self._picture_may_be_lost()
-            self.shared_clipboard.look_at_desktop()
+        self.shared_clipboard.focus(gained)
         self.edge_pan.stop()
         self.guest.focus(gained)
 

@@ -86,7 +86,9 @@ class ClipboardService(Service):
         self._answer: asyncio.Future[osc52.Answer] | None = None
         self._seen: dict[ClipboardSelection, bytes] = {}  # digests of what this side is known to have
         self._looking: asyncio.Task[None] | None = None
+        self._look_from: int | None = None  # how many there were when somebody wanted a look
         self._grabs = 0  # of the guest
+        self.focused = True  #: as far as the terminal tells
 
     # --- state, for the panel and the status line
 
@@ -521,11 +523,24 @@ class ClipboardService(Service):
 
     # --- the desktop here
 
+    def focus(self, gained: bool) -> None:
+        """This terminal has the focus, or no more."""
+        self.focused = gained
+        if gained:
+            self.look_at_desktop()
+
     def look_at_desktop(self) -> None:
         """Offers the guest what is new in the desktop's clipboard, as its policy says."""
-        if self.desktop is None or not self.gives or (self._looking is not None and not self._looking.done()):
+        if self.desktop is None or not self.gives:
             return
-        self._looking = self._start(self._look(self._grabs))
+        self._look_from = self._grabs
+        if self._looking is None or self._looking.done():
+            self._looking = self._start(self._look_on())
+
+    async def _look_on(self) -> None:
+        while self._look_from is not None:
+            grabs, self._look_from = self._look_from, None
+            await self._look(grabs)
 
     async def _look(self, grabs: int) -> None:
         entry = await self._desktop_has(CLIPBOARD)
@@ -563,6 +578,9 @@ class ClipboardService(Service):
                 raise AgentError("there is no desktop any more")
             data = await self.desktop.read(entry.selection, entry.formats[0], MAX_BYTES)
             if _digest(entry.formats[:1], data) != digest:
+                self._withdraw(entry.selection)
+                if self.focused:  # it was quicker than the desktop
+                    self.look_at_desktop()
                 raise AgentError("something else was copied here meanwhile; it is offered when this terminal is used")
             return data if format is entry.formats[0] else await self.desktop.read(entry.selection, format, MAX_BYTES)
 

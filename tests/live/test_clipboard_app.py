@@ -215,11 +215,16 @@ async def test_a_desktop(guest: VdAgent, screen: XServer, private: Path, row: Ro
     image = await asyncio.to_thread(picture)
     async with program(guest, private, DISPLAY=screen.display) as app:
         await app.open()
-        for data, type in ((HOSTILE, "UTF8_STRING"), (image, "image/png")):
+        large = "0123456789 Grüße\n".encode() * 580_000
+        for data, type in ((HOSTILE, "UTF8_STRING"), (large, "UTF8_STRING"), (image, "image/png")):
             await app.copied(data, lambda data=data, type=type: xclip("clipboard", "-o", "-t", type) == data, type=type)  # type: ignore[misc]
             row(TABLE, way="guest to desktop", by="xclip under Xvfb", contents=type, bytes=len(data), result="equal")
         assert not app.terminal.clipboards
-        for data, type in ((b"copied on the desktop", "UTF8_STRING"), (image[::-1], "image/png")):
+        for data, type in (
+            (b"copied on the desktop", "UTF8_STRING"),
+            (large[::-1].decode("latin-1").encode(), "UTF8_STRING"),
+            (image[::-1], "image/png"),
+        ):
             await asyncio.to_thread(copy, data, type)
             app.terminal.type(b"\x1b[O\x1b[I")  # the user comes back to this window
             await app.until(lambda data=data, type=type: guest.paste(type=type) == data)  # type: ignore[misc]

@@ -456,12 +456,21 @@ async def test_the_desktop_is_offered_when_this_terminal_is_used() -> None:
         await here.until(lambda: here.guest.offered == {CLIPBOARD: (TEXT,)})
         assert here.clipboard.history.size == 0  # read when it is wanted
         assert await here.guest.paste() == b"of the desktop"
-        desktop.copy(b"password")  # meanwhile; nobody has come back
+        here.terminal.type(b"\x1b[O")
+        await here.until(lambda: not here.clipboard.focused)
+        desktop.copy(b"password")  # for somewhere else; nobody has come back
         with pytest.raises(AgentError, match="something else was copied"):
             await here.guest.paste()
-        here.terminal.type(b"\x1b[O\x1b[I")
+        assert here.guest.offered == {}
+        assert len(here.clipboard.history) == 1
+        here.terminal.type(b"\x1b[I")
         await here.until(lambda: len(here.clipboard.history) == 2)
         assert await here.guest.paste() == b"password"
+        desktop.copy(b"by a program")  # while this terminal has the focus
+        with pytest.raises(AgentError, match="something else was copied"):
+            await here.guest.paste()
+        await here.until(lambda: len(here.clipboard.history) == 3)
+        assert await here.guest.paste() == b"by a program"
         # What came from the guest does not go back, and what was offered is not offered again.
         here.guest.copy(b"of the guest")
         await here.outcome(FROM, "to the desktop")
