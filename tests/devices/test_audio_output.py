@@ -225,7 +225,7 @@ def test_the_server_may_ask_for_more_delay() -> None:
     output = Output([Fake()], latency_ms=100)
     assert output.buffer.target_ms == 55
     output.set_min_delay(300)
-    assert output.buffer.target_ms == 260
+    assert output.buffer.target_ms == 255
     output.set_min_delay(0)
     assert output.buffer.target_ms == 55
 
