@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from channels.support import opened
 from devices.cards import PIN, identity, rsa_key
-from devices.fake_pcsc import DEADLINE, FakePcsc
+from devices.fake_pcsc import DEADLINE, FakePcsc, scard
 from peer.fake_server import MAIN, SMARTCARD
-from smartcard import scard
 
 from spicetui.cli.card_options import give_card
 from spicetui.devices import smartcard_pcsc

@@ -10,13 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from smartcard import scard
 
 from spicetui import FeatureMissing, SmartcardError
 from spicetui.devices import smartcard_pcsc as module
 from spicetui.devices.smartcard_pcsc import PcscReader, ReaderInfo, choose, readers
 
-from .fake_pcsc import DEADLINE, FakePcsc
+from .fake_pcsc import DEADLINE, FakePcsc, scard
 
 ATR = bytes.fromhex("3b021450")
 OTHER = bytes.fromhex("3b00")
