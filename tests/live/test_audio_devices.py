@@ -28,8 +28,7 @@ SECONDS = 6
 SETTLED = 2 * RATE
 """Frames after which the device runs evenly: a null sink takes a second to start."""
 WHOLE = RATE
-"""Frames that come exactly, on a machine that is busy with other things and where PulseAudio may have no priority. The bench
-of sound measures more of them."""
+"""Frames that come exactly on a machine that is busy with other things; the bench of sound measures more of them."""
 LATENCY_MS = 150
 ATTEMPTS = 3
 PLAYERS = ("miniaudio", "pacat")
