@@ -15,6 +15,9 @@ from .usb_description import Description
 #: Bits of a key's number in /sys/…/capabilities/key: KEY_A, and the pointer's buttons from BTN_LEFT and BTN_TOUCH.
 KEY_A, BTN_LEFT, BTN_TOUCH = 30, 0x110, 0x14A
 
+#: Of the device numbers of usbfs's nodes; the minor one has seven bits for the address.
+USB_MAJOR = 189
+
 
 @dataclass(frozen=True, slots=True)
 class Objection:
@@ -41,6 +44,9 @@ class System:
 
     def folder(self, bus: int, address: int) -> Path | None:
         """The device's folder in /sys."""
+        link = self.sys / "dev" / "char" / f"{USB_MAJOR}:{(bus - 1) * 128 + address - 1}"
+        if _number(link / "busnum") == bus and _number(link / "devnum") == address:
+            return link.resolve()
         for folder in _listed(self.devices):
             if _number(folder / "busnum") == bus and _number(folder / "devnum") == address:
                 return folder

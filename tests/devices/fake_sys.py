@@ -28,7 +28,7 @@ class FakeSystem:
         file.write_text(text)
         return file
 
-    def plug(self, model: Model, *, node: bool = True) -> Path:
+    def plug(self, model: Model, *, node: bool = True, links: bool = False) -> Path:
         folder = self.system.devices / f"{model.bus}-{model.address}"
         folder.mkdir()
         files = {
@@ -41,6 +41,10 @@ class FakeSystem:
         }
         for name, value in files.items():
             (folder / name).write_text(f"{value}\n")
+        if links:
+            numbers = self.system.sys / "dev" / "char"
+            numbers.mkdir(parents=True, exist_ok=True)
+            (numbers / f"189:{128 * (model.bus - 1) + model.address - 1}").symlink_to(folder)
         for one in model.settings():
             interface = folder / f"{folder.name}:1.{one.number}"
             interface.mkdir()

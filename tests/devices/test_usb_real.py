@@ -46,6 +46,15 @@ def test_a_list_has_all_but_hubs_in_order(machine: FakeSystem) -> None:
     }
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_devices_folder_is_found_by_its_number(machine: FakeSystem, links: bool) -> None:
+    first, second = Storage(bytearray(512), bus=2, address=4), Keyboard(bus=3, address=4)
+    folders = [machine.plug(model, links=links) for model in (first, second)]
+    assert [machine.system.folder(bus, 4) for bus in (2, 3)] == folders
+    assert machine.system.folder(2, 5) is None
+    assert machine.system.drivers(2, 4) == {0: "usb-storage"}
+
+
 def test_what_a_device_calls_itself_cannot_write_to_the_terminal(machine: FakeSystem) -> None:
     model = Serial()
     model.strings = ("\x1b]0;gotcha\x07", "x" * 500, "a\nb")
