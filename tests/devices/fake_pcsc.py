@@ -15,6 +15,7 @@ except ImportError:
         raise
     pytest.skip("pyscard is missing: install libpcsclite-dev and pyscard", allow_module_level=True)
 
+__all__ = ["DEADLINE", "FakePcsc", "scard"]
 
 DEADLINE = 20.0
 

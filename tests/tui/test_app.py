@@ -268,7 +268,7 @@ async def test_a_long_paste_is_asked_about_and_can_be_stopped() -> None:
     async with running() as run:
         await run.until_settled()
         run.type(b"\x1b[200~%s\x1b[201~" % (b"x" * 2000))
-        await run.until(lambda: "2000 characters, about 16 s" in run.terminal.text)
+        await run.until(lambda: "2000 characters, about 24 s" in run.terminal.text)
         run.type(b"\x1b")
         await run.until_settled()
         run.type(b"\x1b[200~one\ntwo\n\x1b[201~")
