@@ -104,9 +104,9 @@ async def share(run: Running, typed: bytes = b"Public\r") -> None:
 
 
 async def press(run: Running, name: str) -> None:
-    """A click on a button."""
+    """A click on a button, which takes no other one while it still shows the last."""
     button = run.app.query_one(f"FolderPanel #{name}", Button)
-    await run.until(lambda: button.region.width > 0 and not button.disabled)
+    await run.until(lambda: button.region.width > 0 and not button.disabled and not button.has_class("-active"))
     x, y = button.region.x + 2, button.region.y + 1
     run.type(b"\x1b[<0;%d;%dM\x1b[<0;%d;%dm" % (x, y, x, y))
 
