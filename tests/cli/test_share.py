@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from devices.webdav_guest import NAME, Guest
+from devices.webdav_guest import NAME, Guest, guest
 from peer.driver import RecordingDriver
-from peer.fake_server import MAIN, WEBDAV
+from peer.fake_server import MAIN, WEBDAV, FakeServer
 
+import spicetui
+from spicetui.cli import view
 from spicetui.client import Client
 from spicetui.devices.folder_activity import FolderAction, FolderEvent
 from spicetui.wire import port as wire
@@ -165,3 +167,19 @@ def test_words_for_events() -> None:
     half = event(FolderAction.WROTE, "x", bytes=1024, size=2048, seconds=2.0, error="the disk is full")
     assert words_for(half) == "wrote x (1.0 KiB of 2.0 KiB, 512 B/s): the disk is full"
     assert words_for(event(FolderAction.COPIED, "x", to="y")) == "copied x to y"
+
+
+async def test_view_shares_from_the_start_or_says_why_not(shared: Path) -> None:
+    async with guest() as one:
+        await view.share(one.client, one.driver, str(shared), True)
+        assert (await one.ask("GET", "/a.txt")).text == "hello"
+        assert (await one.ask("DELETE", "/a.txt")).status == 403
+        await view.share(one.client, one.driver, str(shared / "gone"), False)
+        assert one.driver.notices[-1].startswith(f"{shared / 'gone'} is not shared: ")
+    async with FakeServer() as server, await spicetui.connect(server) as client:
+        driver = RecordingDriver()
+        await view.share(client, driver, str(shared), False)
+        assert driver.notices == [
+            f"{shared} is not shared: the server has no WebDAV port for the guest (spicetui share --help tells what "
+            "it needs)"
+        ]
