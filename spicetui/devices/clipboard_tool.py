@@ -47,17 +47,15 @@ async def run(
                     break
                 out += data
             if most and len(out) >= most:
-                _kill(process)
+                _stop(process)
             return await process.wait(), bytes(out)
     except TimeoutError:
         raise ToolError(f"{words[0]} does not answer") from None
     finally:
-        if process.returncode is None:
-            _kill(process)
-            await asyncio.shield(process.wait())
-        process._transport.close()  # type: ignore[attr-defined]  # what is unread would keep its pipe open
+        _stop(process)
+        await asyncio.shield(process.wait())
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
+def _stop(process: asyncio.subprocess.Process) -> None:
+    """Ends it if it has not ended, and closes its pipes: as long as one holds what is unread, it is waited for."""
+    process._transport.close()  # type: ignore[attr-defined]

@@ -79,7 +79,7 @@ def test_every_message_is_among_them() -> None:
     declared = {*agent.MESSAGES.from_server.values(), *agent.MESSAGES.from_client.values()}
     assert {type(message) for message, _, _ in BODIES} == declared
     assert sorted(agent.MESSAGES.from_client) == [*range(1, 3), *range(4, 17)]
-    assert sorted(agent.MESSAGES.from_server) == [3, 4, 6, 7, 8, 9, 11]
+    assert sorted(agent.MESSAGES.from_server) == [3, 4, 6, 7, 8, 9, 11, 15]
 
 
 def test_reserved_bytes_of_a_selection_are_not_looked_at() -> None:
