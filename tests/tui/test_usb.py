@@ -204,6 +204,7 @@ async def choose(run: Running, title: str) -> None:
     box = run.app.query_one("#devices", OptionList)
     run.app.call_later(box.focus)
     await run.until(lambda: run.app.focused is box)
+    await run.until(lambda: 0 < box.option_count == len(service(run).rows), "the devices")
     wanted = next(at for at, row in enumerate(service(run).rows) if title in row.title)
     run.type(b"\x1b[H" + b"\x1b[B" * wanted)
     await run.until(lambda: box.highlighted == wanted, title)

@@ -58,6 +58,7 @@ class UsbPanel(Panel):
         self._listed: list[Row] = []
         self._told: list[Text] = []
         self._chosen = ""
+        self._marked: int | None = None  # the place in the list that was highlighted here, not by the user
         self._cd: bool | None = None  # as the user said; None: by the file's name
         self._writable = False
         self._insert_into = ""  # the drive that the next file is for
@@ -131,13 +132,15 @@ class UsbPanel(Panel):
         if told == self._told and [row.key for row in rows] == [row.key for row in self._listed]:
             self._listed = rows
             return
-        self._listed, self._told = rows, told
+        before, self._listed, self._told = self._listed, rows, told
         box = self.query_one("#devices", OptionList)
+        if box.highlighted not in (None, self._marked) and box.highlighted < len(before):
+            self._chosen = before[box.highlighted].key  # the event of that may be on its way
         row = self.row
         with self.prevent(OptionList.OptionHighlighted):
             box.clear_options()
             box.add_options([Option(line) for line in told])
-            box.highlighted = rows.index(row) if row is not None else None
+            self._marked = box.highlighted = rows.index(row) if row is not None else None
         first = bool(rows) and not box.display
         box.display = bool(rows)
         if first and self.query_one("#kind").has_focus:
