@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .app import SpiceApp
 
 CLIPBOARD, PRIMARY = ClipboardSelection.CLIPBOARD, ClipboardSelection.PRIMARY
+MAX_NAMES = 3  # of copied files that are told
 TEXT, FILES = ClipboardFormat.TEXT, ClipboardFormat.FILE_LIST
 
 MAX_BYTES = 64 << 20  # of one piece of contents that is kept or given
@@ -302,8 +303,11 @@ class ClipboardService(Service):
             self._note(entry, "a picture, for the panel")  # which gets it when it is looked at
             self._remember(entry)
             return
-        if entry.format is FILES or entry.format is None:
+        if entry.format is None:
             self._note(entry, f"{entry.kinds}: not copied here")
+            return
+        if entry.format is FILES:
+            await self._files_copied(entry)
             return
         if not asked:
             await asyncio.sleep(SETTLE_SECONDS)
@@ -314,9 +318,28 @@ class ClipboardService(Service):
             else:
                 await self.copy_here(entry)
 
+    async def _files_copied(self, entry: Entry) -> None:
+        """The guest copies files by their places in the shared folder: they are here already."""
+        folder = self.client.shared_folder if self.client is not None else None
+        if folder is None:
+            self._note(entry, "files: not copied here, no folder is shared")
+            return
+        data = await self.fetch(entry, FILES)
+        if data is None:
+            return
+        try:
+            paths, _ = folder.copied(data)
+        except SpiceError as error:
+            self._note(entry, f"files: not copied here, {error}")
+            return
+        self._note(entry, f"in the shared folder: {', '.join(looks(path.name) for path in paths[:MAX_NAMES])}")
+
     async def copy_here(self, entry: Entry) -> bool:
         """Puts an entry into the clipboard of this side; whether any place took it."""
         format = entry.format
+        if format is FILES:
+            await self._files_copied(entry)
+            return False
         data = await self.fetch(entry, format)
         if data is None or format is None:
             return False
@@ -443,7 +466,7 @@ class ClipboardService(Service):
         return self.client.main if self.client is not None else None
 
     async def give_file(self, path: Path) -> bool:
-        """A file's contents, a picture by its name or else text."""
+        """A file's contents, a picture by its name or else text; anything else as a file to be pasted in a folder."""
         format = _SUFFIXES.get(path.suffix.lower(), TEXT)
 
         def read() -> bytes:
@@ -454,13 +477,27 @@ class ClipboardService(Service):
             data = await asyncio.to_thread(read)
             if format is TEXT:
                 data.decode()
+        except IsADirectoryError:
+            return await self._give_as_file(path, "a folder")
         except OSError as error:
             self.app.say(f"Cannot read {path}: {error.strerror}", severity="error")
             return False
         except UnicodeDecodeError:
-            self.app.say(f"{path} is neither text nor a picture; send it as a file", severity="error")
-            return False
+            return await self._give_as_file(path, "neither text nor a picture")
         return self.offer(data, format, f"offered to the guest, from {looks(path.name)}")
+
+    async def _give_as_file(self, path: Path, what: str) -> bool:
+        """The guest pastes it in a folder, and gets it by its WebDAV daemon."""
+        folder = self.client.shared_folder if self.client is not None else None
+        if folder is None:
+            self.app.say(f"{path} is {what}; send it as a file", severity="error")
+            return False
+        try:
+            data = await folder.offer([path])
+        except (SpiceError, OSError) as error:
+            self.app.say(f"Cannot offer {path}: {error}", severity="error")
+            return False
+        return self.offer(data, FILES, f"offered to the guest as a file: {looks(path.name)}")
 
     async def save(self, entry: Entry, path: Path) -> bool:
         """An entry as a file, which must not be there yet; readable for the user alone."""

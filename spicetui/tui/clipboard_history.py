@@ -20,7 +20,6 @@ SUFFIXES = {
     ClipboardFormat.BMP: ".bmp",
     ClipboardFormat.TIFF: ".tiff",
     ClipboardFormat.JPG: ".jpg",
-    ClipboardFormat.FILE_LIST: ".files",
 }
 
 
@@ -59,7 +58,7 @@ class Entry:
     @property
     def format(self) -> ClipboardFormat | None:
         """The one to show: text before pictures, those in the order of how well they are understood."""
-        order = (ClipboardFormat.TEXT, *IMAGES)
+        order = (ClipboardFormat.TEXT, *IMAGES, ClipboardFormat.FILE_LIST)
         return next(
             (one for one in order if one in self.data), next((one for one in order if one in self.formats), None)
         )
@@ -71,8 +70,12 @@ class Entry:
 
     @property
     def text(self) -> str | None:
-        found = self.data.get(ClipboardFormat.TEXT)
-        return found.decode("utf-8", "replace") if found is not None else None
+        """The text, or the names of files."""
+        if (found := self.data.get(ClipboardFormat.TEXT)) is not None:
+            return found.decode("utf-8", "replace")
+        if (found := self.data.get(ClipboardFormat.FILE_LIST)) is not None:
+            return "\n".join(found.decode("utf-8", "replace").rstrip("\0").split("\0")[1:])
+        return None
 
     @property
     def image(self) -> tuple[ClipboardFormat, bytes] | None:

@@ -176,6 +176,7 @@ class FakeClient:
         self.client_mouse = client_mouse
         self.session = FakeSession()
         self.playback: Any = None
+        self.shared_folder: Any = None
         self.audio_recorder: Any = None
         self.displays = {0: FakeDisplay(0)}
         self.heads = [Head(0, 0, Rect(0, 0, desktop.surface.width, desktop.surface.height))]

@@ -16,7 +16,9 @@ from terminal.personality import FOOT, KITTY, LINUX, PLAIN, TMUX_IN_KITTY, Perso
 from terminal.terminal import Terminal
 from textual.widgets import Input, OptionList
 
+from spicetui.agent import file_list
 from spicetui.devices.clipboard_tool import ToolError
+from spicetui.devices.folder import SharedFolder
 from spicetui.errors import AgentError
 from spicetui.interfaces import ClipboardFormat, ClipboardSelection, Driver
 from spicetui.keymap.keys import Key
@@ -31,8 +33,10 @@ from spicetui.wire.enums import AgentCap
 from .fake_client import Desktop, FakeClient, FakeMain
 from .running import Running, running
 from .snapshots import SIZES, check_panel
+from .test_folder import Link as FolderLink
 
 CLIPBOARD, PRIMARY, _ = ClipboardSelection
+FILES = ClipboardFormat.FILE_LIST
 TEXT, PNG, BMP = ClipboardFormat.TEXT, ClipboardFormat.PNG, ClipboardFormat.BMP
 FROM, TO = Way.FROM_GUEST, Way.TO_GUEST
 CAPS = frozenset((AgentCap.CLIPBOARD_BY_DEMAND, AgentCap.CLIPBOARD_SELECTION))
@@ -579,6 +583,31 @@ async def test_files_and_text_from_the_panel(tmp_path: Path) -> None:
         assert not await here.clipboard.give_file(tmp_path / "none")
         await here.run.until(lambda: "neither text nor a picture" in here.terminal.text)
         assert here.run.inputs.calls == []
+
+
+async def test_files_are_copied_through_the_shared_folder(tmp_path: Path) -> None:
+    (tmp_path / "other.bin").write_bytes(b"\xff\xfe\0")
+    (tmp_path / "report.pdf").write_bytes(b"%PDF")
+    async with session() as here:
+        folder = SharedFolder(FolderLink())
+        here.run.client.shared_folder = folder
+        try:
+            assert await here.clipboard.give_file(tmp_path / "other.bin")
+            assert here.guest.offered == {CLIPBOARD: (FILES,)}
+            [place] = file_list.read(await here.guest.paste(FILES)).places
+            assert place.endswith("/other.bin")
+            assert folder.path is None  # nothing else is shown
+
+            here.guest.copy(b"copy\0/report.pdf\0", FILES)
+            await here.until(lambda: "none is shared" in here.clipboard.guest[CLIPBOARD].outcome)
+            await folder.share(tmp_path)
+            here.guest.copy(b"copy\0/report.pdf\0", FILES)
+            await here.until(lambda: "report.pdf" in here.clipboard.guest[CLIPBOARD].outcome)
+            assert here.clipboard.guest[CLIPBOARD].text == "/report.pdf"
+            here.guest.copy(b"copy\0/../passwd\0", FILES)
+            await here.until(lambda: "leaves the shared folder" in here.clipboard.guest[CLIPBOARD].outcome)
+        finally:
+            await folder.stop()
 
 
 async def test_a_picture_is_shown_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

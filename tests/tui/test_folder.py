@@ -49,12 +49,10 @@ class Link:
 
 
 class Machine(FakeClient):
-    shared_folder: SharedFolder | None
-
     def __init__(self, driver: Driver) -> None:
         super().__init__(driver, Desktop(640, 480))
         self.link = Link()
-        self.shared_folder = SharedFolder(self.link)
+        self.shared_folder: SharedFolder | None = SharedFolder(self.link)
 
     async def aclose(self) -> None:
         if self.shared_folder is not None:

@@ -16,27 +16,13 @@ from textual.widgets import Button, Input, Static
 from ...diagnostics import printable
 from ..screens.sound_ways import SoundWaysScreen
 from ..sound import STEP, SoundService, clock
+from ..widgets.line import Line
 from ..widgets.status import human_bytes
 from .panel import Panel
 
 FLOOR_DB = -48.0  # the left end of a meter
 LOUD_DB = -6.0
 METERS = 2  # channels with one
-
-
-class Line(Static):
-    """One row that changes often: it never asks for a new layout, which would paint the whole picture anew."""
-
-    DEFAULT_CSS = "Line { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }"
-
-    def __init__(self, **options: str) -> None:
-        super().__init__("", markup=False, **options)  # type: ignore[arg-type]
-        self._told: Text | str = ""
-
-    def tell(self, text: Text | str) -> None:
-        if text != self._told:
-            self._told = text
-            self.update(text, layout=False)
 
 
 class Words(Static):
