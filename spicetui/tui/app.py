@@ -39,6 +39,7 @@ from .resizing import Resizing
 from .screens.connecting import ConnectingScreen
 from .screens.displays import DisplaysScreen
 from .screens.help import HelpScreen
+from .screens.leave import LeaveScreen
 from .screens.paste import PasteScreen
 from .screens.session import SessionScreen
 from .screens.special_keys import SpecialKeysScreen
@@ -159,6 +160,19 @@ class SpiceApp(App[int]):
         for service in self.services:
             await service.aclose()
         await self.sessions.aclose()
+
+    def ask_to_leave(self) -> None:
+        """Ends the app, after a question when that would cut something off."""
+        unfinished = [text for service in self.services if (text := service.unfinished)]
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.leave()
+
+        if unfinished:
+            self.push_screen(LeaveScreen(unfinished), answered)
+        else:
+            self.leave()
 
     def leave(self, error: Exception | None = None) -> None:
         """Ends the app; *error* is what it is left with."""

@@ -111,7 +111,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("suspend", "suspend to shell", ("z", "ctrl+z"), lambda app: app.action_suspend_process(), "App"),
     Command("palette", "find a command", ("p", "/"), lambda app: app.action_command_palette(), "App", listed=False),
     Command("help", "help", ("?",), lambda app: app.show_help(), "App", "?"),
-    Command("quit", "quit", ("q",), lambda app: app.leave(), "App"),
+    Command("quit", "quit", ("q",), lambda app: app.ask_to_leave(), "App"),
 )
 
 # Commands after which the menu stays, so that the key can be pressed again.

@@ -90,6 +90,12 @@ class FolderService(Service):
         return self.folder is not None and not sharing_missing()
 
     @property
+    def unfinished(self) -> str:
+        folder = self.folder
+        moving = folder.activity.now if folder is not None else []
+        return f"The machine is using {printable(moving[0].path)} in the shared folder." if moving else ""
+
+    @property
     def words(self) -> str:
         folder = self.folder
         if folder is None or folder.path is None:

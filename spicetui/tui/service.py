@@ -40,6 +40,11 @@ class Service(BaseDriver):
         """For the status line: what the user should see although the panel is closed, in few words; often none."""
         return ""
 
+    @property
+    def unfinished(self) -> str:
+        """A sentence for whoever is about to leave: what would be cut off; empty when nothing would."""
+        return ""
+
     def watch(self, watcher: Callable[[], object]) -> Callable[[], None]:
         """*watcher* is called at each change, until what is returned is called."""
         self._watchers.append(watcher)

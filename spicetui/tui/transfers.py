@@ -125,6 +125,11 @@ class Transfers(Service):
     # --- what is told
 
     @property
+    def unfinished(self) -> str:
+        waiting = self.queue.waiting
+        return f"{_files(waiting)} {'is' if waiting == 1 else 'are'} not sent yet." if waiting else ""
+
+    @property
     def words(self) -> str:
         queue = self.queue
         if self.looking:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 #: A file of one of these is a CD, unless the user says otherwise.
 CD_SUFFIXES = (".iso", ".udf", ".cdr")
+
+#: Seconds after which a drive that was written to is taken to be left alone.
+REST = 2.0
 
 #: In few words, where a list has no room for more.
 SHORT = {"needs permission": "no access", "needs confirmation": "used here"}
@@ -110,6 +114,12 @@ class UsbService(Service):
         if self._watch is not None:
             self._watch.slots_changed()
         self.changed()
+
+    @property
+    def unfinished(self) -> str:
+        now = time.monotonic()
+        written = [drive for drive in self.drives if drive.last_write is not None and now - drive.last_write < REST]
+        return f"The machine is writing to {printable(written[0].info.title)}." if written else ""
 
     @property
     def words(self) -> str:
