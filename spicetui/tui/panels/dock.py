@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -183,9 +184,7 @@ class PanelDock(Vertical):
         hints.append(("Esc", "close"))
         if not self.has_class("-over"):
             hints.append(("click the picture", "to drive the machine"))
-        # A key stays in the line of what it does.
-        parts = [Text.assemble((key, "bold"), f" {words}".replace(" ", "\N{NO-BREAK SPACE}")) for key, words in hints]
-        return Text("   ").join(parts)
+        return flow([Text.assemble((key, "bold"), f" {words}") for key, words in hints], self.size.width - 2)
 
     def on_resize(self) -> None:
         self._redraw()
@@ -199,3 +198,14 @@ class PanelDock(Vertical):
     def action_step(self, step: int) -> None:
         names = [entry.id for entry in PANELS]
         self.open(names[(names.index(self.panel_id) + step) % len(names)])
+
+
+def flow(parts: Sequence[Text], width: int) -> Text:
+    """*parts* in lines of *width* cells, none of them in two lines."""
+    lines: list[Text] = []
+    for part in parts:
+        if lines and lines[-1].cell_len + 3 + part.cell_len <= width:
+            lines[-1].append("   ").append_text(part)
+        else:
+            lines.append(part.copy())
+    return Text("\n").join(lines)
