@@ -47,7 +47,11 @@ def test_text_goes_before_pictures_and_what_is_here_before_what_is_not() -> None
     both.data[PNG] = b"1"
     assert both.format is PNG
     assert both.kinds == "PNG, text"
-    assert Entry(Way.TO_GUEST, ClipboardSelection.CLIPBOARD, (ClipboardFormat.FILE_LIST,), TIME).format is None
+    files = ClipboardFormat.FILE_LIST
+    assert Entry(Way.TO_GUEST, ClipboardSelection.CLIPBOARD, (files, PNG), TIME).format is PNG
+    copied = Entry(Way.TO_GUEST, ClipboardSelection.CLIPBOARD, (files,), TIME, {files: b"copy\0/a b\0/c\0"})
+    assert (copied.format, copied.text) == (files, "/a b\n/c")
+    assert Entry(Way.TO_GUEST, ClipboardSelection.CLIPBOARD, (), TIME).format is None
 
 
 @pytest.mark.parametrize(
