@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,7 @@ from ..diagnostics import printable
 from ..errors import FeatureMissing, SpiceError
 from ..interfaces import BaseDriver, SmartcardReader, SmartcardState
 from .card_options import add_card_options, reader_maker
+from .control import ControlLines
 from .exits import OK, UsageError, complain
 from .options import add_common, seconds, start_log
 from .run import run_async
@@ -148,37 +147,17 @@ async def _stay(client: Client, limit: float | None) -> None:
         await asyncio.gather(over, return_exceptions=True)
 
 
-class Control:
+class Control(ControlLines):
     """Does what standard input says with the card of a software reader; without one nothing."""
 
     def __init__(self, reader: SmartcardReader | None) -> None:
         from ..devices.smartcard_software import SoftwareReader
 
         self._reader = reader if isinstance(reader, SoftwareReader) else None
-        self._line = b""
+        super().__init__(self._reader is not None, MAX_LINE)
 
-    def __enter__(self) -> None:
-        if self._reader is not None:
-            try:
-                asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._readable)
-            except (OSError, ValueError):
-                raise UsageError("--control needs a pipe or a terminal as standard input") from None
-
-    def __exit__(self, *_: object) -> None:
-        if self._reader is not None:
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-
-    def _readable(self) -> None:
-        data = os.read(sys.stdin.fileno(), MAX_LINE)
-        if not data:
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            return
-        *lines, rest = (self._line + data).split(b"\n")
-        self._line = rest[:MAX_LINE]
-        for line in lines:
-            self._do(line.decode("utf-8", "replace").strip())
-
-    def _do(self, word: str) -> None:
+    def take(self, line: bytes) -> None:
+        word = line.decode("utf-8", "replace").strip()
         assert self._reader is not None
         if word == "remove":
             self._reader.remove()

@@ -15,6 +15,7 @@ from ..diagnostics import printable
 from ..errors import FeatureMissing, SpiceError, UsbError
 from ..interfaces import BaseDriver
 from . import usb_auto
+from .control import ControlLines
 from .exits import OK, UsageError, complain
 from .options import add_common, seconds, start_log
 from .run import run_async
@@ -275,37 +276,22 @@ async def _stay(client: Client, events: Events, limit: float | None) -> None:
         await asyncio.gather(over, ended, return_exceptions=True)
 
 
-class Control:
+class Control(ControlLines):
     """Does what standard input says with the media of the drives."""
 
     def __init__(self, wanted: bool, events: Events) -> None:
-        self._wanted = wanted
+        super().__init__(wanted, MAX_LINE)
         self._events = events
-        self._line = b""
         self._task: asyncio.Task[None] | None = None
         self._waiting: list[str] = []
 
-    def __enter__(self) -> None:
-        if self._wanted:
-            try:
-                asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._readable)
-            except (OSError, ValueError):
-                raise UsageError("--control needs a pipe or a terminal as standard input") from None
-
     def __exit__(self, *_: object) -> None:
-        if self._wanted:
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            if self._task is not None:
-                self._task.cancel()
+        super().__exit__()
+        if self._task is not None:
+            self._task.cancel()
 
-    def _readable(self) -> None:
-        data = os.read(sys.stdin.fileno(), MAX_LINE)
-        if not data:
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            return
-        *lines, rest = (self._line + data).split(b"\n")
-        self._line = rest[:MAX_LINE]
-        self._waiting += [os.fsdecode(line).strip() for line in lines]
+    def take(self, line: bytes) -> None:
+        self._waiting.append(os.fsdecode(line).strip())
         if self._task is None:
             self._task = asyncio.ensure_future(self._work())
 

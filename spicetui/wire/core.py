@@ -443,6 +443,14 @@ class Messages:
         """Declares a message that the client sends."""
         return _declare(number, self.from_client, self.client_number)
 
+    def both(self, number: int) -> Declare:
+        """Declares a message that both sides send."""
+
+        def declare(cls: type[T]) -> type[T]:
+            return self.client(number)(self.server(number)(cls))
+
+        return declare
+
 
 class Declare(typing.Protocol):
     """A decorator that makes a class a message."""

@@ -21,13 +21,7 @@ class DataCompressionType(IntEnum):
 
 @dataclass_transform()
 def both(number: int) -> Declare:
-    """Declares a message that both sides send."""
-    server, client = MESSAGES.server(number), MESSAGES.client(number)
-
-    def declare(cls: type) -> type:
-        return client(server(cls))
-
-    return declare
+    return MESSAGES.both(number)
 
 
 @both(101)
