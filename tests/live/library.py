@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import pytest
 
@@ -16,7 +20,10 @@ from spicetui.wire.enums import ImageType
 from spicetui.wire.image import Image
 
 from . import picture
+from .process import DEADLINE
 from .reference import Address
+
+T = TypeVar("T")
 
 
 def connector(address: Address) -> spicetui.Connector:
@@ -96,3 +103,42 @@ class ImageCount:
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {count}" for name, count in sorted(self.types.items()))
+
+
+class ThreadedClient(ABC):
+    """A client on an event loop of its own thread while its context is open; *seconds* bound each call into it."""
+
+    def __init__(self, seconds: float = DEADLINE) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="ours", daemon=True)
+        self.client: spicetui.Client
+
+    @abstractmethod
+    async def begin(self) -> None:
+        """Connects :attr:`client`."""
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(self._seconds)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self.run(self.begin())
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.run(self.client.aclose())
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

@@ -6,7 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,10 +17,13 @@ from spicetui.errors import AgentError
 from spicetui.interfaces import ClipboardFormat, ClipboardSelection, Monitor
 
 from . import library, needs
+from .agent_rig import guest, server
 from .cli import Cli, target
 from .conftest import Row
 from .vdagent import VdAgent
 from .xspice import Xspice
+
+__all__ = ["guest", "server"]
 
 TABLE = "clipboard with spice-vdagent"
 CLIPBOARD, PRIMARY, SECONDARY = ClipboardSelection
@@ -67,18 +70,6 @@ class User(library.Watcher):
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
-
-
-@pytest.fixture
-def server(private: Path) -> Iterator[Xspice]:
-    with Xspice(private, agent=True) as running:
-        yield running
-
-
-@pytest.fixture
-def guest(server: Xspice) -> Iterator[VdAgent]:
-    with VdAgent(server) as running:
-        yield running
 
 
 @asynccontextmanager

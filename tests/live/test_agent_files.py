@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,14 @@ from spicetui.agent.files import FileTransfer, TransferState
 from spicetui.errors import AgentError
 
 from . import library
+from .agent_rig import files, guest, server
 from .cli import Cli, target
 from .conftest import Row
 from .reference import Reference
 from .vdagent import VdAgent
 from .xspice import Xspice
+
+__all__ = ["files", "guest", "server"]
 
 TABLE = "files with spice-vdagent"
 SECONDS = 60.0
@@ -38,25 +40,6 @@ NAMES = [
     "-dash",
     "'\"",
 ]
-
-
-@pytest.fixture
-def server(private: Path) -> Iterator[Xspice]:
-    with Xspice(private, agent=True) as running:
-        yield running
-
-
-@pytest.fixture
-def guest(server: Xspice) -> Iterator[VdAgent]:
-    with VdAgent(server) as running:
-        yield running
-
-
-@pytest.fixture
-def files(private: Path) -> Path:
-    folder = private / "files"
-    folder.mkdir()
-    return folder
 
 
 async def connect(server: Xspice) -> spicetui.Client:

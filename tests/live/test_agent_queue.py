@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,34 +20,18 @@ from spicetui.agent.files import TransferState
 from spicetui.agent.queue import FileQueue, QueuedFile
 
 from . import library
+from .agent_rig import files, guest, server
 from .cli import Cli, target
 from .conftest import Row
 from .vdagent import VdAgent
 from .xspice import Xspice
 
+__all__ = ["files", "guest", "server"]
+
 TABLE = "the queue of files with spice-vdagent"
 SECONDS = 60.0
 LARGE = 24 << 20
 DISK = 8 << 20
-
-
-@pytest.fixture
-def server(private: Path) -> Iterator[Xspice]:
-    with Xspice(private, agent=True) as running:
-        yield running
-
-
-@pytest.fixture
-def guest(server: Xspice) -> Iterator[VdAgent]:
-    with VdAgent(server) as running:
-        yield running
-
-
-@pytest.fixture
-def files(private: Path) -> Path:
-    folder = private / "files"
-    folder.mkdir()
-    return folder
 
 
 def write(path: Path, size: int) -> Path:

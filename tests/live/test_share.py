@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -11,17 +10,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
 import pytest
 
-import spicetui
 from spicetui import FolderAction
 from spicetui.devices.folder import SharedFolder
 
@@ -57,45 +53,18 @@ def shared(private: Path) -> Path:
     return made
 
 
-class Sharing:
-    """A client in a thread of its own that shares a folder with the guest while its context is open."""
+class Sharing(library.ThreadedClient):
+    """Shares a folder with the guest while its context is open."""
 
     def __init__(self, address: Address, path: Path, read_only: bool = False) -> None:
+        super().__init__()
         self._address = address
         self._path = path
         self._read_only = read_only
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self.client: spicetui.Client
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        try:
-            self.run(self._begin())
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self.run(self.client.aclose())
-        finally:
-            self._end()
-
-    def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _begin(self) -> None:
+    async def begin(self) -> None:
         self.client = await library.connect(self._address)
         await self.folder.share(self._path, read_only=self._read_only)
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE)
 
     @property
     def folder(self) -> SharedFolder:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
-from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import spicetui
 
@@ -51,47 +49,21 @@ class ReferenceViewer:
         return self._reference.picture(display)
 
 
-class OurViewer:
-    """The library on an event loop of its own thread."""
+class OurViewer(library.ThreadedClient):
+    """The library."""
 
     name = "ours"
 
     def __init__(self, directory: Path, address: Address) -> None:
+        super().__init__(2 * DEADLINE)
         self._address = address
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="ours", daemon=True)
 
-    def _run(self, doing: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(2 * DEADLINE)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        try:
-            self._run(self._connect())
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._run(self.client.aclose())
-        finally:
-            self._stop()
-
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _connect(self) -> None:
+    async def begin(self) -> None:
         self.watcher = library.Watcher()
         self.client = await library.connect(self._address, self.watcher)
 
     def until(self, x: int, y: int, colour: Colour, display: int = 0) -> picture.Picture:
-        return self._run(self._until(x, y, colour, display))
+        return self.run(self._until(x, y, colour, display))
 
     async def _until(self, x: int, y: int, colour: Colour, display: int) -> picture.Picture:
         def marked() -> bool:
@@ -120,7 +92,7 @@ class OurViewer:
 
     def wait_lost(self, key: spicetui.ChannelKey) -> None:
         """Until the session has lost that channel."""
-        self._run(self._lost(key))
+        self.run(self._lost(key))
 
     async def _lost(self, key: spicetui.ChannelKey) -> None:
         session = self.client.session
